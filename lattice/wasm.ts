@@ -95,8 +95,11 @@ const componentVersion = [0x0d, 0x00, 0x01, 0x00];
 const startsWith = (bytes: Uint8Array, expected: readonly number[], at: number): boolean =>
   expected.every((byte, index) => bytes[at + index] === byte);
 
-/** Walks the top-level sections of a module or component. Throws E_WASM_MALFORMED, naming the byte. */
-export function parseWasm(bytes: Uint8Array): WasmFile {
+/**
+ * Walks the top-level sections of a module or component. Throws E_WASM_MALFORMED, naming the byte. `strict: false` lets
+ * section lengths be longer than needed, as some linkers write them; a signer rewrites those.
+ */
+export function parseWasm(bytes: Uint8Array, strict = true): WasmFile {
   if (!startsWith(bytes, magic, 0)) throw malformed('this is not a WebAssembly file', 0);
   const kind = startsWith(bytes, moduleVersion, 4)
     ? 'module'
@@ -106,14 +109,14 @@ export function parseWasm(bytes: Uint8Array): WasmFile {
   if (!kind) throw malformed('unknown WebAssembly version', 4);
   const reader = new ByteReader(bytes, 8);
   const sections: WasmSection[] = [];
-  while (!reader.done) sections.push(parseSection(reader));
+  while (!reader.done) sections.push(parseSection(reader, strict));
   return { kind, sections };
 }
 
-function parseSection(reader: ByteReader): WasmSection {
+function parseSection(reader: ByteReader, strict: boolean): WasmSection {
   const start = reader.at;
   const id = reader.byte();
-  const length = reader.u32(true);
+  const length = reader.u32(strict);
   const bodyStart = reader.skip(length);
   const end = bodyStart + length;
   if (id !== 0) return { id, start, bodyStart, end };
