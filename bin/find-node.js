@@ -17,11 +17,15 @@ const packages = [
 
 const majorOf = (version) => Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
 
+const versionOf = (file) =>
+  execFileSync(file, ['--version'], { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] });
+
 function installedByNpm() {
   for (const name of packages) {
     try {
-      const file = join(dirname(require.resolve(`${name}/package.json`)), 'bin', executable);
-      if (existsSync(file)) return file;
+      const manifest = require.resolve(`${name}/package.json`);
+      const file = join(dirname(manifest), 'bin', executable);
+      if (majorOf(require(manifest).version) >= minimumMajor && existsSync(file)) return realpathSync(file);
     } catch {
       // not installed for this platform
     }
@@ -34,7 +38,7 @@ function onPath() {
     const file = join(folder, executable);
     if (!folder || !existsSync(file)) continue;
     try {
-      if (majorOf(execFileSync(file, ['--version'], { encoding: 'utf8' })) >= minimumMajor) return realpathSync(file);
+      if (majorOf(versionOf(file)) >= minimumMajor) return realpathSync(file);
     } catch {
       // a broken entry on PATH is not ours to report
     }

@@ -3,4 +3,9 @@
 import { resolve } from 'node:path';
 import { handOver } from './hand-over.js';
 
-await handOver(resolve(process.argv[2]), process.argv.slice(3));
+const [file, ...args] = process.argv.slice(2);
+if (!file) {
+  console.error('E_USAGE: name a file: node bin/run.js FILE [ARGUMENT]…');
+  process.exit(64);
+}
+await handOver(resolve(file), args);

@@ -1,8 +1,7 @@
 // The embedded default: a real nats-server on loopback with JetStream in the data directory. It ends when we end, comes back
 // on the same port when it crashes, and two of them never share a data directory.
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createConnection as connectSocket } from 'node:net';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acquireLock } from './data-lock.ts';
@@ -10,6 +9,7 @@ import { WattleError } from './errors.ts';
 import { GuardedProcess } from './guarded-process.ts';
 import type { Log } from './log.ts';
 import { findNatsBinary, isAtLeast, type NatsBinary, parseVersion } from './nats-binary.ts';
+import { configFile, portsFolder, readPort, waitForOrphan, waitForPort } from './nats-ports.ts';
 import { describePortHolder } from './port-holder.ts';
 
 export interface NatsServerOptions {
@@ -26,10 +26,6 @@ export interface NatsServerOptions {
   readonly cacheDir?: string | undefined;
 }
 
-/** How long a start may take: reading a large store back counts. */
-const startTimeoutMs = 30_000;
-/** Longer than the watcher lets a server whose parent is gone live on (guarded-process.ts). */
-const orphanTimeoutMs = 7000;
 /** Restarts after a crash: this many in this time, then it is given up. */
 const crashBudget = { crashes: 5, periodMs: 60_000 };
 
@@ -100,7 +96,7 @@ export class NatsServer {
     const lock = acquireLock(join(options.dataDir, 'nats', 'owner.lock'));
     if (!lock) throw await alreadyRunning(options.dataDir);
     try {
-      await waitForOrphan(options.dataDir);
+      if (!(await waitForOrphan(options.dataDir))) throw await alreadyRunning(options.dataDir);
       const cacheDir = options.cacheDir ?? join(options.dataDir, 'cache');
       const binary = await findNatsBinary({ ...options, cacheDir });
       if (!isSafeVersion(binary.version)) warnOldVersion(options.log, binary);
@@ -129,7 +125,7 @@ export class NatsServer {
     const portsDir = portsFolder(this.#options.dataDir);
     await rm(portsDir, { recursive: true, force: true });
     await mkdir(portsDir);
-    const config = join(this.#folder, 'server.conf');
+    const config = configFile(this.#options.dataDir);
     const text = createNatsConfig({
       version: this.version,
       name: `wattle-${randomBytes(6).toString('hex')}`,
@@ -195,58 +191,6 @@ function warnOldVersion(log: Log, binary: NatsBinary): void {
     `nats-server ${binary.version} is older than 2.14.3 (or 2.12.12) and has published faults; ` +
       'name a newer one with --nats-server PATH',
   );
-}
-
-const portsFolder = (dataDir: string): string => join(dataDir, 'nats', 'ports');
-
-/**
- * The port in the ports file `{"nats":["nats://127.0.0.1:4222"]}`, which the server writes when it listens and removes when it
- * ends in order; undefined while there is none.
- */
-async function readPort(dataDir: string): Promise<number | undefined> {
-  for (const name of await readdir(portsFolder(dataDir)).catch(() => [])) {
-    const text = await readFile(join(portsFolder(dataDir), name), 'utf8').catch(() => '');
-    const port = Number(/"nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1]);
-    if (Number.isInteger(port)) return port;
-  }
-  return undefined;
-}
-
-/** Waits until the server listens. Throws when it ends first or takes too long. */
-async function waitForPort(dataDir: string, child: GuardedProcess): Promise<number> {
-  const deadline = performance.now() + startTimeoutMs;
-  while (performance.now() < deadline) {
-    if (!child.running) throw new Error('it ended while starting');
-    const port = await readPort(dataDir);
-    if (port) return port;
-    await sleep(10);
-  }
-  throw new Error(`it was not ready within ${startTimeoutMs} ms`);
-}
-
-/** A server whose parent was killed takes a moment to end; starting beside it would put two on one store. */
-async function waitForOrphan(dataDir: string): Promise<void> {
-  const port = await readPort(dataDir);
-  const deadline = performance.now() + orphanTimeoutMs;
-  while (port && (await answersAsNats(port))) {
-    if (performance.now() > deadline) throw await alreadyRunning(dataDir);
-    await sleep(20);
-  }
-}
-
-/** True when something on the port greets as nats-server does. */
-function answersAsNats(port: number): Promise<boolean> {
-  const socket = connectSocket({ host: '127.0.0.1', port });
-  return new Promise((resolve) => {
-    const done = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(500, () => done(true));
-    socket.once('data', (data) => done(data.toString('latin1').startsWith('INFO ')));
-    socket.once('error', () => done(false));
-    socket.once('close', () => done(false));
-  });
 }
 
 async function alreadyRunning(dataDir: string): Promise<WattleError> {
