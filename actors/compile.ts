@@ -1,22 +1,24 @@
-// Compiles an actor written with the SDK to an unsigned module. The name and version of an actor are no input of the
-// language: the compiler reads sdk/self.ts through us, and gets these in its place.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// Compiles an actor written with the SDK to an unsigned module, once for the same sources: modules are kept by the hash of
+// all that went into them. The name and version of an actor are no input of the language; the compiler reads sdk/self.ts
+// through us and gets these in its place.
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, join, relative, resolve } from 'node:path';
 import { WattleError } from '../lattice/errors.ts';
 
-/** Folder of the SDK. */
-export const sdkDirectory = resolve(import.meta.dirname, 'sdk');
 /** What file names in the messages of a failing actor are relative to. */
 const baseDirectory = resolve(import.meta.dirname, '..');
-/** File of the SDK that states who the actor is. */
-const selfFile = 'self.ts';
+const sdkDirectory = join(import.meta.dirname, 'sdk');
+const cacheDirectory = join(import.meta.dirname, 'build', 'cache');
+/** The file of the SDK that states who the actor is. */
+const selfFile = join(sdkDirectory, 'self.ts');
 
 /**
  * Why these: every call starts from the same state of memory, so nothing is ever freed (`stub`); two pages are enough for
- * the calls there mostly are, and a memory that does not grow can be put back; names stay, so that traps can be read.
+ * most calls, and a memory that did not grow can be put back; names stay in the module, so that traps can be read.
  */
-export const compilerOptions = [
+const compilerOptions = [
   '--runtime=stub',
   '--initialMemory=2',
   '--optimizeLevel=3',
@@ -28,7 +30,7 @@ export const compilerOptions = [
 ];
 
 export interface ActorSource {
-  /** Folder with the actor's `index.ts`. */
+  /** Folder of the actor: its `index.ts`, and every file that imports. */
   readonly source: string;
   readonly name: string;
   readonly version: string;
@@ -36,32 +38,63 @@ export interface ActorSource {
 
 /** The module, without claims. Throws E_BUILD with what the compiler says, file and line included. */
 export async function compileActor(actor: ActorSource): Promise<Uint8Array> {
-  const { default: asc } = await import('assemblyscript/asc');
-  const output = await mkdtemp(join(tmpdir(), 'wattle-build-'));
-  try {
-    const file = join(output, 'actor.wasm');
-    const entries = [join(resolve(actor.source), 'index.ts'), join(sdkDirectory, 'guest.ts')];
-    const words = [...entries.map(fromBase), ...compilerOptions, '--baseDir', baseDirectory, '-o', fromBase(file)];
-    const { error, stderr } = await asc.main(words, {
-      readFile: (name, base) => readSource(actor, resolve(base, name)),
-    });
-    if (error) throw buildError(actor, stderr.toString() || error.message);
-    return new Uint8Array(await readFile(file));
-  } finally {
-    await rm(output, { recursive: true, force: true });
+  const prefix = `${actor.name}-${actor.version}-`.replaceAll(/[^\w.-]/g, '_');
+  const kept = join(cacheDirectory, `${prefix}${await hashSources(actor)}.wasm`);
+  const known = await readFile(kept).catch(() => undefined);
+  if (known) return new Uint8Array(known);
+  const module = await runCompiler(actor);
+  await mkdir(cacheDirectory, { recursive: true });
+  for (const file of await readdir(cacheDirectory))
+    if (file.startsWith(prefix) && file.length === basename(kept).length)
+      await rm(join(cacheDirectory, file), { force: true });
+  await replaceFile(kept, module);
+  return module;
+}
+
+/** Writes a file so that nobody ever sees half of it. */
+export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
+  const beside = `${path}.${process.pid}.tmp`;
+  await writeFile(beside, content);
+  await rename(beside, path);
+}
+
+/** Hash of everything a module is made of: the sources of actor and SDK, who it is, how it is compiled and by what. */
+async function hashSources(actor: ActorSource): Promise<string> {
+  const { version } = createRequire(import.meta.url)('assemblyscript/package.json') as { version: string };
+  const hash = createHash('sha256').update(JSON.stringify([version, compilerOptions, actor.name, actor.version]));
+  for (const directory of [resolve(actor.source), sdkDirectory]) {
+    const names = await readdir(directory, { recursive: true }).catch(() => []);
+    for (const name of names.filter((file) => file.endsWith('.ts')).sort())
+      hash.update(`\0${fromBase(join(directory, name))}\0`).update(await readFile(join(directory, name)));
   }
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function runCompiler(actor: ActorSource): Promise<Uint8Array> {
+  const { default: asc } = await import('assemblyscript/asc');
+  const entries = [join(resolve(actor.source), 'index.ts'), join(sdkDirectory, 'guest.ts')].map(fromBase);
+  let module: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(
+    [...entries, ...compilerOptions, '--baseDir', baseDirectory, '-o', 'actor.wasm'],
+    {
+      readFile: (file, base) => readSource(actor, resolve(base, file)),
+      writeFile: (_file, contents) => {
+        module = contents as Uint8Array;
+      },
+    },
+  );
+  if (module && !error) return module;
+  const said = stderr.toString().trim() || error?.message;
+  throw new WattleError('E_BUILD', `the actor ${actor.name} does not compile:\n${said}`);
 }
 
 const fromBase = (path: string): string => relative(baseDirectory, path);
 
+/** A source as text; null when there is no such file, which is how the compiler looks for modules. */
 async function readSource(actor: ActorSource, path: string): Promise<string | null> {
-  if (path === join(sdkDirectory, selfFile)) return writeSelf(actor);
-  return await readFile(path, 'utf8').catch(() => null);
+  if (path !== selfFile) return await readFile(path, 'utf8').catch(() => null);
+  const constants = { name: actor.name, version: actor.version };
+  return Object.entries(constants)
+    .map(([key, value]) => `export const ${key}: string = ${JSON.stringify(value)};\n`)
+    .join('');
 }
-
-/** The text of sdk/self.ts for this actor. */
-const writeSelf = ({ name, version }: ActorSource): string =>
-  `export const name: string = ${JSON.stringify(name)};\nexport const version: string = ${JSON.stringify(version)};\n`;
-
-const buildError = (actor: ActorSource, output: string): WattleError =>
-  new WattleError('E_BUILD', `${basename(resolve(actor.source))} does not compile:\n${output.trim()}`);
