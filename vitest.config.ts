@@ -10,7 +10,12 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('conformance', { testTimeout: 20_000 }),
-      project('integration', { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 }),
+      project('integration', {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
+      }),
     ],
   },
 });

@@ -172,7 +172,7 @@ export class NatsServer {
     );
     if (this.#crashes.length > crashBudget.crashes) return this.#giveUp(reason);
     this.#options.log.error(`${reason.message}; starting it again`);
-    await sleep(100 * 2 ** this.#crashes.length, undefined, { ref: false });
+    await sleep(50 * 2 ** this.#crashes.length, undefined, { ref: false });
     if (this.#stopping) return;
     await this.#launch().catch((thrown: WattleError) => this.#giveUp(thrown));
     if (this.#stopping) await this.#process?.[Symbol.asyncDispose]();
