@@ -37,6 +37,10 @@ export const controlSubjects = {
   configList: (lattice: string) => control(lattice, 'config.list'),
   /** Own addition: every host answers whether a link could be served by the providers it runs ({ok, error?}). */
   linkCheck: (lattice: string) => control(lattice, 'linkcheck'),
+  /** What one host subscribes for itself: every `{noun}.{verb}.{host}`, and the queued `link.*`, `config.>`. */
+  toHost: (lattice: string, hostId: string) => control(lattice, `*.*.${token(hostId)}`),
+  linkAll: (lattice: string) => control(lattice, 'link.*'),
+  configAll: (lattice: string) => control(lattice, 'config.>'),
 };
 
 /** A config name may hold dots (it is the tail of its subject); each part is a token of its own. */
@@ -88,6 +92,8 @@ export const buckets = {
 
 /** Keys inside LATTICEDATA_{lattice}. */
 export const dataKeys = {
+  actorPrefix: 'COMPONENT_',
+  claimsPrefix: 'CLAIMS_',
   actor: (id: string) => `COMPONENT_${token(id)}`,
   claims: (publicKey: string) => `CLAIMS_${token(publicKey)}`,
 };

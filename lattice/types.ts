@@ -91,15 +91,21 @@ export const HostInventory = z.object({
 });
 export type HostInventory = z.infer<typeof HostInventory>;
 
+/** A list of words; some writers join it with commas (protocol.md 6.1). */
+const words = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(',').filter((word) => word !== '')),
+]);
+
 /** The claims of a module as the lattice knows them (bucket key CLAIMS_{subject}; protocol.md 6.1). */
 export const ClaimsRecord = z.object({
   call_alias: z.string().optional(),
-  capabilities: z.array(z.string()).default([]),
+  capabilities: words.default([]),
   issuer: z.string(),
   name: z.string().default(''),
-  revision: z.string().default('0'),
+  revision: z.coerce.string().default('0'),
   subject: z.string(),
-  tags: z.array(z.string()).default([]),
+  tags: words.default([]),
   version: z.string().default(''),
 });
 export type ClaimsRecord = z.infer<typeof ClaimsRecord>;
