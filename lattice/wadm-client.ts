@@ -50,6 +50,8 @@ export const Finding = z.object({
   message: z.string(),
   line: z.number(),
   column: z.number(),
+  /** The file it was read from, where there is one. */
+  file: z.string().optional(),
 });
 export type Finding = z.infer<typeof Finding>;
 
