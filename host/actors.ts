@@ -235,7 +235,7 @@ function eventClaims(claims: Claims): Record<string, unknown> & { issuer: string
     name: claims.name,
     version: claims.version,
     revision: claims.revision,
-    not_before_human: claims.notBefore === undefined ? 'immediately' : new Date(claims.notBefore * 1000).toISOString(),
-    expires_human: claims.expiresAt === undefined ? 'never' : new Date(claims.expiresAt * 1000).toISOString(),
+    not_before_human: claims.notBefore?.toISOString() ?? 'immediately',
+    expires_human: claims.expiresAt?.toISOString() ?? 'never',
   };
 }
