@@ -91,8 +91,20 @@ describe('files', () => {
     expect(pathsOf(named, (source) => !/^(#!.*\n)?(\/\/ \S|\/\*\*)/.test(source.text))).toEqual([]);
   });
 
+  test('a file of ours is not named by its extension, which is another one in a packed tarball', () => {
+    const named = /['"`][./\w-]*\/[\w-]+\.ts['"`]/;
+    const beside = (source: Source): boolean =>
+      source.code.split('\n').some((line) => named.test(line.replace(/(from|import\() ?'[^']*'/g, '')));
+    expect(
+      pathsOf(
+        product.filter(({ path }) => roomOf(path) !== 'actors'),
+        beside,
+      ),
+    ).toEqual([]);
+  });
+
   test('a file is named with a noun in kebab case', () => {
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|bench))?\.ts$/;
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|d))?\.ts$/;
     const empty = /^(utils?|helpers?|common|misc|shared|manager|impl)$|-(utils?|helpers?|manager|impl)$/;
     const wrong = (source: Source): boolean => {
       const parts = source.path.replace(/(\.test)?\.ts$/, '').split('/');
