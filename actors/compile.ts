@@ -15,12 +15,12 @@ const cacheDirectory = join(import.meta.dirname, 'build', 'cache');
 const selfFile = join(sdkDirectory, 'self.ts');
 
 /**
- * Why these: every call starts from the same state of memory, so nothing is ever freed (`stub`); two pages are enough for
+ * Why these: every call starts from the same state of memory, so nothing is ever freed (`stub`); one page is enough for
  * most calls, and a memory that did not grow can be put back; names stay in the module, so that traps can be read.
  */
 const compilerOptions = [
   '--runtime=stub',
-  '--initialMemory=2',
+  '--initialMemory=1',
   '--optimizeLevel=3',
   '--shrinkLevel=0',
   '--converge',

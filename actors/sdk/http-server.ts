@@ -52,12 +52,11 @@ export class HttpRequest {
   }
 
   get headers(): Headers {
-    let headers = this.parsed;
-    if (headers === null) {
-      const lines = this.lines;
-      headers = lines === null ? new Headers() : Headers.read(lines);
-      this.parsed = headers;
-    }
+    const parsed = this.parsed;
+    if (parsed !== null) return parsed;
+    const lines = this.lines;
+    const headers = lines === null ? new Headers() : Headers.read(lines);
+    this.parsed = headers;
     return headers;
   }
 
