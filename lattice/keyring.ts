@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmod, link, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WattleError } from './errors.ts';
-import { createKeyPair, type KeyPair, type KeyType, keyLetter, parseSeed } from './nkeys.ts';
+import { createKeyPair, type KeyPair, type KeyType, keyLetter, parseKeyOf, parseSeed } from './nkeys.ts';
 import { changeTrust, readTrust } from './trust.ts';
 
 export interface KeyEntry {
@@ -30,8 +30,8 @@ export interface Keyring {
   generate(type: KeyType, name?: string): Promise<KeyEntry>;
   /** A key by name or public key. Throws E_KEY_NOT_FOUND. */
   find(nameOrPublicKey: string): Promise<KeyPair>;
-  /** Accounts whose modules may run: the machine's own, and those of trust.json. */
-  trusted(): Promise<string[]>;
+  /** Accounts whose modules may run: the machine's own, those of trust.json, and `named` (--trust). Throws E_KEY. */
+  trusted(named?: readonly string[]): Promise<string[]>;
   trust(account: string): Promise<void>;
   untrust(account: string): Promise<void>;
 }
@@ -52,7 +52,10 @@ export function openKeyring(dataDir: string): Keyring {
     list: () => listKeys(dir),
     generate: (type, name) => generateKey(dir, type, name),
     find: (wanted) => findKey(dir, wanted),
-    trusted: async () => [...new Set([(await account()).publicKey, ...(await readTrust(dataDir))])],
+    trusted: async (named = []) => {
+      const accounts = named.map((key) => parseKeyOf('account', key).text);
+      return [...new Set([(await account()).publicKey, ...(await readTrust(dataDir)), ...accounts])];
+    },
     trust: (key) => changeTrust(dataDir, key, true),
     untrust: (key) => changeTrust(dataDir, key, false),
   };
