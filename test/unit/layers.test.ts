@@ -63,8 +63,8 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('only frames and limits of the engine are imported from outside', () => {
-    const doors = ['host/engine/frames.ts', 'host/engine/limits.ts'];
+  test('only frames, limits and the module parser of the engine are imported from outside', () => {
+    const doors = ['frames', 'limits', 'wasm-module'].map((name) => `host/engine/${name}.ts`);
     const outside = product.filter((source) => !inEngine(source.path));
     const wrong = offences(outside, (source) =>
       source.imports.flatMap(({ file }) => (file && inEngine(file) && !doors.includes(file) ? [file] : [])),
