@@ -47,10 +47,10 @@ export class KeyValue {
     return asBoolean(this.call('Contains', new Writer().text(key)));
   }
 
-  /** Adds to a number and gives the sum, in one step; a key that is not there counts from 0. */
-  increment(key: string, by: i32): Result<i32> {
+  /** Adds to a number and gives the sum, in one step; a key that is not there counts from 0. The sum may outgrow an i32. */
+  increment(key: string, by: i32): Result<i64> {
     const answer = this.call('Increment', new Writer().map(2).text('key').text(key).text('value').integer(by));
-    return answer.ok ? checked<i32>(answer.value, answer.value.i32()) : failure<i32>(answer.error);
+    return answer.ok ? checked<i64>(answer.value, answer.value.integer()) : failure<i64>(answer.error);
   }
 
   /** Puts a value at the end of a list; gives the new length. */

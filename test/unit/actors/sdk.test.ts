@@ -2,6 +2,11 @@
 // with those of msgpackr, the encoder of the host side.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compileActor } from '../../../actors/compile.ts';
+import type { Codec } from '../../../lattice/contracts/contract.ts';
+import { handleRequest } from '../../../lattice/contracts/http-server.ts';
+import { keyvalueOperations } from '../../../lattice/contracts/keyvalue.ts';
+import { writeLog } from '../../../lattice/contracts/logging.ts';
+import { randomOperations } from '../../../lattice/contracts/random.ts';
 import { decodeMessage, encodeMessage } from '../../../lattice/msgpack.ts';
 import { type AnswerHostCall, type HostCall, startGuest } from '../../support/wapc-host.ts';
 
@@ -247,6 +252,14 @@ describe('HTTP', () => {
     expect(hex(answer)).toBe(hex(encodeMessage(expected)));
   });
 
+  test('a request of the contract is understood, and the response is one of the contract', () => {
+    const header = ['Cookie', 'a=1', 'Accept', '*/*', 'cookie', 'b=2'];
+    const bytes = callRaw('HttpServer.HandleRequest', handleRequest.request.encode({ ...request, header }));
+    const response = handleRequest.response.decode(bytes);
+    expect(response).toMatchObject({ statusCode: 201, body: request.body });
+    expect(response.header.slice(-4)).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']);
+  });
+
   test('a request may come as an array, its body as numbers, its headers as single texts', () => {
     const message = ['PUT', '/x', '', { cookie: 'one' }, [104, 105]];
     expect(callHttp(message)).toMatchObject({
@@ -299,6 +312,7 @@ describe('host calls', () => {
     ['Del', 'key', true],
     ['Contains', 'key', false],
     ['Increment', { key: 'key', value: -5 }, 7],
+    ['Increment', { key: 'key', value: -5 }, 2 ** 40],
     ['ListAdd', list, 3],
     ['ListDel', list, true],
     ['ListRange', { listName: 'list', start: 0, stop: -1 }, ['a', 'b']],
@@ -321,6 +335,21 @@ describe('host calls', () => {
     expect(hex(through.seen.payload)).toBe(hex(encodeMessage(request)));
     expect(through.answer).toEqual(answer);
   });
+
+  test.each(methods.filter(([, , response]) => !Array.isArray(response) || response[0] !== 'v'))(
+    'KeyValue.%s sends %j in the bytes of the contract, and reads its %j',
+    (method, request, response, answer = response) => {
+      const codecs = keyvalueOperations[method as keyof typeof keyvalueOperations];
+      let sent: Uint8Array | undefined;
+      const result = call(`Probe.${method}`, 'default', ({ payload }) => {
+        sent = payload;
+        return (codecs.response as Codec<unknown>).encode(response);
+      });
+      expect(hex(sent!)).toBe(hex((codecs.request as Codec<unknown>).encode(request)));
+      expect(codecs.request.decode(sent!)).toEqual(request);
+      expect(result).toEqual(answer);
+    },
+  );
 
   test.each(methods.map(([method]) => method))('KeyValue.%s that fails is a result the actor can look at', (method) => {
     const refuse = (): never => {
@@ -353,7 +382,7 @@ describe('host calls', () => {
     const seen: unknown[] = [];
     const answer = callRaw('Probe.Log', encodeMessage('hello'), ({ namespace, operation, payload }) => {
       expect([namespace, operation]).toEqual(['wasmcloud:builtin:logging', 'Logging.WriteLog']);
-      seen.push(decodeMessage(payload));
+      seen.push(writeLog.request.decode(payload));
       throw new Error('no log here');
     });
     expect(answer).toHaveLength(0);
@@ -362,15 +391,16 @@ describe('host calls', () => {
 
   test('random numbers are asked for as the contract says', () => {
     const seen: [string, Uint8Array][] = [];
-    const answers: Record<string, unknown> = {
-      'NumberGen.GenerateGuid': 'guid',
-      'NumberGen.Random32': 2 ** 32 - 1,
-      'NumberGen.RandomInRange': 6,
+    const { GenerateGuid, Random32, RandomInRange } = randomOperations;
+    const answers: Record<string, Uint8Array> = {
+      [GenerateGuid.name]: GenerateGuid.response.encode('guid'),
+      [Random32.name]: Random32.response.encode(2 ** 32 - 1),
+      [RandomInRange.name]: RandomInRange.response.encode(6),
     };
     const values = call('Probe.Random', undefined, ({ namespace, operation, payload }) => {
       expect(namespace).toBe('wasmcloud:builtin:numbergen');
       seen.push([operation, payload]);
-      return encodeMessage(answers[operation]);
+      return answers[operation]!;
     });
     expect(values).toEqual(['guid', 2 ** 32 - 1, 6]);
     expect(seen.map(([operation]) => operation)).toEqual(Object.keys(answers));
