@@ -4,15 +4,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { WattleError } from '../lattice/errors.ts';
 
-/** What file names in the messages of a failing actor are relative to. */
-const baseDirectory = resolve(import.meta.dirname, '..');
 const sdkDirectory = join(import.meta.dirname, 'sdk');
 const cacheDirectory = join(import.meta.dirname, 'build', 'cache');
-/** The file of the SDK that states who the actor is. */
-const selfFile = join(sdkDirectory, 'self.ts');
 
 /**
  * Why these: every call starts from the same state of memory, so nothing is ever freed (`stub`); one page is enough for
@@ -62,39 +58,44 @@ export async function replaceFile(path: string, content: Uint8Array): Promise<vo
 async function hashSources(actor: ActorSource): Promise<string> {
   const { version } = createRequire(import.meta.url)('assemblyscript/package.json') as { version: string };
   const hash = createHash('sha256').update(JSON.stringify([version, compilerOptions, actor.name, actor.version]));
-  for (const directory of [resolve(actor.source), sdkDirectory]) {
+  for (const [prefix, directory] of Object.entries(foldersOf(actor))) {
     const names = await readdir(directory, { recursive: true }).catch(() => []);
     for (const name of names.filter((file) => file.endsWith('.ts')).sort())
-      hash.update(`\0${fromBase(join(directory, name))}\0`).update(await readFile(join(directory, name)));
+      hash.update(`\0${prefix}${name}\0`).update(await readFile(join(directory, name)));
   }
   return hash.digest('hex').slice(0, 32);
 }
 
+/** The file system as the compiler sees it: wherever the actor lies, the SDK is the folder beside it. */
+const foldersOf = (actor: ActorSource): Record<string, string> => ({
+  'actors/sdk/': sdkDirectory,
+  [`actors/${basename(resolve(actor.source))}/`]: resolve(actor.source),
+});
+
 async function runCompiler(actor: ActorSource): Promise<Uint8Array> {
   const { default: asc } = await import('assemblyscript/asc');
-  const entries = [join(resolve(actor.source), 'index.ts'), join(sdkDirectory, 'guest.ts')].map(fromBase);
+  const entries = [`actors/${basename(resolve(actor.source))}/index.ts`, 'actors/sdk/guest.ts'];
   let module: Uint8Array | undefined;
-  const { error, stderr } = await asc.main(
-    [...entries, ...compilerOptions, '--baseDir', baseDirectory, '-o', 'actor.wasm'],
-    {
-      readFile: (file, base) => readSource(actor, resolve(base, file)),
-      writeFile: (_file, contents) => {
-        module = contents as Uint8Array;
-      },
+  const { error, stderr } = await asc.main([...entries, ...compilerOptions, '-o', 'actor.wasm'], {
+    readFile: (file) => readSource(actor, file),
+    writeFile: (_file, contents) => {
+      module = contents as Uint8Array;
     },
-  );
+  });
   if (module && !error) return module;
   const said = stderr.toString().trim() || error?.message;
   throw new WattleError('E_BUILD', `the actor ${actor.name} does not compile:\n${said}`);
 }
 
-const fromBase = (path: string): string => relative(baseDirectory, path);
-
 /** A source as text; null when there is no such file, which is how the compiler looks for modules. */
-async function readSource(actor: ActorSource, path: string): Promise<string | null> {
-  if (path !== selfFile) return await readFile(path, 'utf8').catch(() => null);
-  const constants = { name: actor.name, version: actor.version };
-  return Object.entries(constants)
-    .map(([key, value]) => `export const ${key}: string = ${JSON.stringify(value)};\n`)
-    .join('');
+async function readSource(actor: ActorSource, file: string): Promise<string | null> {
+  if (file === 'actors/sdk/self.ts') return writeSelf(actor);
+  for (const [prefix, directory] of Object.entries(foldersOf(actor)))
+    if (file.startsWith(prefix))
+      return await readFile(join(directory, file.slice(prefix.length)), 'utf8').catch(() => null);
+  return null;
 }
+
+/** The text of sdk/self.ts for this actor. */
+const writeSelf = ({ name, version }: ActorSource): string =>
+  `export const name: string = ${JSON.stringify(name)};\nexport const version: string = ${JSON.stringify(version)};\n`;
