@@ -1,5 +1,5 @@
 // Completion scripts for shells, written from the tree of commands itself, so that they cannot fall behind it. They hold
-// all words; no process is started while the user types.
+// all words; no process is started while the user types. (`path` would be PATH in zsh, so scripts call it `trail`.)
 import type { Command as Program } from 'commander';
 
 interface Level {
@@ -9,19 +9,15 @@ interface Level {
   readonly options: readonly { readonly flag: string; readonly about: string; readonly value: boolean }[];
 }
 
-/** Every command with what may follow it. */
+/** Every command with what may follow it, options of its parents included. */
 function listLevels(program: Program, path: readonly string[] = []): Level[] {
+  const help = program.createHelp();
   const level: Level = {
     path,
     words: program.commands.map((child) => ({ word: child.name(), about: child.description() })),
-    options: program
-      .createHelp()
-      .visibleOptions(program)
-      .flatMap((option) =>
-        option.long
-          ? [{ flag: option.long, about: option.description, value: option.required || option.optional }]
-          : [],
-      ),
+    options: [...help.visibleOptions(program), ...help.visibleGlobalOptions(program)].flatMap((option) =>
+      option.long ? [{ flag: option.long, about: option.description, value: option.required || option.optional }] : [],
+    ),
   };
   return [level, ...program.commands.flatMap((child) => listLevels(child, [...path, child.name()]))];
 }
@@ -35,11 +31,11 @@ function createBash(levels: readonly Level[]): string {
   );
   return `# wattle completion for bash: source <(wattle completion bash)
 _wattle() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" path='' word words=''
+  local current="\${COMP_WORDS[COMP_CWORD]}" trail='' word words=''
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case " $(_wattle_paths) " in *" \${path:+$path/}$word "*) path="\${path:+$path/}$word" ;; esac
+    case " $(_wattle_paths) " in *" \${trail:+$trail/}$word "*) trail="\${trail:+$trail/}$word" ;; esac
   done
-  case "\${path//\\// }" in
+  case "\${trail//\\// }" in
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -62,12 +58,12 @@ function createZsh(levels: readonly Level[]): string {
 # wattle completion for zsh: wattle completion zsh > "\${fpath[1]}/_wattle"
 _wattle() {
   local -a entries known
-  local path='' word
+  local trail='' word
   known=(${levels.flatMap(({ path }) => (path.length ? [`'${path.join(' ')}'`] : [])).join(' ')})
   for word in "\${(@)words[2,CURRENT-1]}"; do
-    if (( \${known[(Ie)\${path:+$path }$word]} )); then path="\${path:+$path }$word"; fi
+    if (( \${known[(Ie)\${trail:+$trail }$word]} )); then trail="\${trail:+$trail }$word"; fi
   done
-  case "$path" in
+  case "$trail" in
 ${cases.join('\n')}
   esac
   _describe 'wattle' entries || _files

@@ -1,6 +1,6 @@
 // The tree of commands, and one run of it. Every way to misuse the command line ends as E_USAGE with a hint; help goes to
 // stdout when asked for.
-import { CommanderError, Option, Command as Program } from 'commander';
+import { type Argument, CommanderError, Help, Option, Command as Program } from 'commander';
 import { exitCodeOf, WattleError } from '../lattice/errors.ts';
 import { version } from '../lattice/version.ts';
 import { createCli, reportError } from './cli.ts';
@@ -9,15 +9,36 @@ import { commandGroups } from './commands/index.ts';
 import { defineHelp } from './help.ts';
 import { createOutput, type Output } from './output.ts';
 
+const formatArgument = (argument: Argument): string => {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+};
+
+/** `wattle help …` is the one way; groups get no help subcommand of their own. */
+function dropHelpCommands(program: Program): void {
+  program.helpCommand(false);
+  program.commands.forEach(dropHelpCommands);
+}
+
 /** Builds the whole tree; commands print through `cli`. */
 export function createProgram(cli: Cli): Program {
+  const output = new Option('-o, --output <format>', 'how to print results').choices(['text', 'json']).default('text');
   const program = new Program('wattle')
     .description('Runs signed WebAssembly actors on a NATS lattice: declared in manifests, linked to capabilities.')
     .version(version, '-V, --version', 'print the version')
-    .addOption(new Option('-o, --output <format>', 'how to print results').choices(['text', 'json']).default('text'))
+    .addOption(output)
     .helpOption('-h, --help', 'print help of a command')
-    .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({
+      showGlobalOptions: true,
+      // a command's own options before those of the connection
+      groupItems: (all, visible, groupOf) => {
+        const groups = new Help().groupItems(all, visible, groupOf);
+        const own = groups.get('Options:');
+        return own ? new Map([['Options:', own], ...groups]) : groups;
+      },
+      visibleGlobalOptions: () => [output],
+      subcommandTerm: (child) => `${child.name()} ${child.registeredArguments.map(formatArgument).join(' ')}`.trim(),
+    })
     .exitOverride()
     // the words of a parse error are thrown too, and printed in one place
     .configureOutput({ outputError: () => undefined });
@@ -26,6 +47,7 @@ export function createProgram(cli: Cli): Program {
     for (const command of commands) command.register(program, cli);
   }
   defineHelp(program, cli);
+  dropHelpCommands(program);
   program.addHelpText(
     'after',
     '\nExamples:\n  $ wattle up --deploy actors/counter/wadm.yaml\n  $ wattle app status counter\n  $ wattle help settings',

@@ -66,7 +66,7 @@ export const settingRows = {
   lattice: required('string', '--lattice <name>', 'default', 'name of the lattice', {
     env: ['WATTLE_LATTICE', 'WASMCLOUD_LATTICE', 'WASMCLOUD_LATTICE_PREFIX'],
   }),
-  natsUrl: optional('string', '--nats-url <url>', 'join this NATS system instead of starting one', {
+  natsUrl: optional('string', '--nats-url <url>', 'NATS system to use instead of the embedded one', {
     env: ['WATTLE_NATS_URL'],
   }),
   natsPort: required(

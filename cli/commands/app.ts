@@ -1,4 +1,5 @@
 // `wattle app`: declared applications. `deploy` waits until the application runs, and fails with the reason when it does not.
+import type { Command as Program } from 'commander';
 import type { AppStatus, ModelSummary } from '../../lattice/wadm-client.ts';
 import type { Cli, Command, Options } from '../command.ts';
 import { appNamePattern, type ManifestFile } from '../manifest-name.ts';
@@ -157,90 +158,77 @@ async function validateApp(cli: Cli, file: string): Promise<void> {
   );
 }
 
+type Add = (usage: string, about: string) => Program;
+const versionArgument = '[version]';
+
+/** Subcommands that change what is stored or runs. */
+function defineChanges(cli: Cli, add: Add): void {
+  const put = add('put <file>', 'store a manifest as a new version; nothing is deployed').action(
+    cli.action((file: string, options: Options) => putApp(cli, file, options)),
+  );
+  cli.addExamples(put, ['app put wadm.yaml', 'app put - < wadm.yaml']);
+  const deploy = add('deploy <file-or-name>', 'put a manifest and deploy it, or deploy a stored application')
+    .argument(versionArgument, 'stored version; the latest one when absent')
+    .action(
+      cli.action((target: string, version: string | undefined, options: Options) =>
+        deployApp(cli, target, version, options),
+      ),
+    );
+  cli.addExamples(addWait(deploy), [
+    'app deploy wadm.yaml',
+    'app deploy ./my-app',
+    'app deploy counter v2',
+    'app deploy wadm.yaml --wait 120000 --output json',
+  ]);
+  const undeploy = add('undeploy <name>', 'stop what an application runs; its manifests stay').action(
+    cli.action((name: string, options: Options) => undeployApp(cli, name, options)),
+  );
+  cli.addExamples(addWait(undeploy), ['app undeploy counter']);
+  const del = add('delete <name>', 'delete an application or one version of it; what runs of it is undeployed')
+    .alias('del')
+    .argument(versionArgument, 'one version; all of them when absent')
+    .action(
+      cli.action((name: string, version: string | undefined, options: Options) =>
+        deleteApp(cli, name, version, options),
+      ),
+    );
+  cli.addExamples(del, ['app delete counter', 'app delete counter v1']);
+}
+
+/** Subcommands that show. */
+function defineViews(cli: Cli, add: Add): void {
+  const list = add('list', 'list applications').action(
+    cli.action(async (options: Options) => cli.print(await (await cli.wadm(options)).list(), formatApps)),
+  );
+  cli.addExamples(list, ['app list', 'app list --output json']);
+  const get = add('get <name>', 'print a manifest as stored')
+    .argument(versionArgument, 'stored version; the latest one when absent')
+    .action(
+      cli.action((name: string, version: string | undefined, options: Options) => getApp(cli, name, version, options)),
+    );
+  cli.addExamples(get, ['app get counter > wadm.yaml']);
+  const status = add('status <name>', 'show every part: state, since when, manifest line, reason, what comes next')
+    .option('--watch', 'print again at every change, until interrupted')
+    .option('--every <ms>', 'with --watch: how often to look (default: 1000)')
+    .action(cli.action((name: string, options: Options) => showStatus(cli, name, options)));
+  cli.addExamples(status, ['app status counter', 'app status counter --watch']);
+  const versions = add('versions <name>', 'list the stored versions of an application').action(
+    cli.action((name: string, options: Options) => listVersions(cli, name, options)),
+  );
+  cli.addExamples(versions, ['app versions counter']);
+}
+
 export const app: Command = {
   name: 'app',
   register(program, cli) {
     const noun = program.command('app').description('declared applications: manifests, versions, status');
-    const add = (usage: string, about: string) => cli.addConnection(noun.command(usage).description(about));
-    const version = (program: ReturnType<typeof add>) =>
-      program.argument('[version]', 'one version; default: see above');
-
-    cli.addExamples(
-      add('put <file>', 'store a manifest as a new version without deploying it').action(
-        cli.action((file: string, options: Options) => putApp(cli, file, options)),
-      ),
-      ['app put wadm.yaml', 'app put - < wadm.yaml'],
-    );
-    cli.addExamples(
-      addWait(
-        version(
-          add(
-            'deploy <file-or-name>',
-            'put a manifest and deploy it, or deploy the latest or named version of a stored application',
-          ),
-        ),
-      ).action(
-        cli.action((target: string, which: string | undefined, options: Options) =>
-          deployApp(cli, target, which, options),
-        ),
-      ),
-      [
-        'app deploy wadm.yaml',
-        'app deploy ./my-app',
-        'app deploy counter v2',
-        'app deploy wadm.yaml --wait 120000 --output json',
-      ],
-    );
-    cli.addExamples(
-      addWait(add('undeploy <name>', 'stop what an application runs; its manifests stay')).action(
-        cli.action((name: string, options: Options) => undeployApp(cli, name, options)),
-      ),
-      ['app undeploy counter'],
-    );
-    cli.addExamples(
-      version(add('delete <name>', 'delete an application, or one version of it; a deployed one is undeployed'))
-        .alias('del')
-        .action(
-          cli.action((name: string, which: string | undefined, options: Options) =>
-            deleteApp(cli, name, which, options),
-          ),
-        ),
-      ['app delete counter', 'app delete counter v1'],
-    );
-    cli.addExamples(
-      add('list', 'list applications').action(
-        cli.action(async (options: Options) => cli.print(await (await cli.wadm(options)).list(), formatApps)),
-      ),
-      ['app list', 'app list --output json'],
-    );
-    cli.addExamples(
-      version(add('get <name>', 'print the latest or named manifest as stored')).action(
-        cli.action((name: string, which: string | undefined, options: Options) => getApp(cli, name, which, options)),
-      ),
-      ['app get counter > wadm.yaml'],
-    );
-    cli.addExamples(
-      add(
-        'status <name>',
-        'show each part of an application: state, since when, manifest line, reason, what happens next',
-      )
-        .option('--watch', 'print again at every change, until interrupted')
-        .option('--every <ms>', 'with --watch: how often to look (default: 1000)')
-        .action(cli.action((name: string, options: Options) => showStatus(cli, name, options))),
-      ['app status counter', 'app status counter --watch'],
-    );
-    cli.addExamples(
-      add('versions <name>', 'list the stored versions of an application').action(
-        cli.action((name: string, options: Options) => listVersions(cli, name, options)),
-      ),
-      ['app versions counter'],
-    );
-    cli.addExamples(
-      noun
-        .command('validate <file>')
-        .description('check a manifest without any lattice; prints file:line:column of everything wrong')
-        .action(cli.action((file: string) => validateApp(cli, file))),
-      ['app validate wadm.yaml'],
-    );
+    const add: Add = (usage, about) => cli.addConnection(noun.command(usage).description(about));
+    defineChanges(cli, add);
+    defineViews(cli, add);
+    const validate = noun
+      .command('validate <file>')
+      .description('check a manifest without a lattice; prints file:line:column of everything wrong')
+      .action(cli.action((file: string) => validateApp(cli, file)));
+    cli.addExamples(validate, ['app validate wadm.yaml']);
   },
 };
