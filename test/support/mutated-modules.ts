@@ -141,6 +141,7 @@ export interface FuzzResult {
   readonly accepted: number;
   /** How often each code was the answer. */
   readonly codes: Readonly<Record<string, number>>;
+  /** Most processor time one input took: the clock on the wall also counts what other programs do. */
   readonly slowestMs: number;
 }
 
@@ -156,9 +157,9 @@ export async function fuzzClaims(count: number, seed: number): Promise<FuzzResul
   for (let index = 0; index < count; index++) {
     let bytes = signed[random(signed.length)]!;
     for (let step = 0; step <= random(3); step++) bytes = mutations[random(mutations.length)]!(bytes, random);
-    const started = performance.now();
+    const started = process.threadCpuUsage();
     const code = await judge(bytes, `input ${index} of seed ${seed}`);
-    slowestMs = Math.max(slowestMs, performance.now() - started);
+    slowestMs = Math.max(slowestMs, process.threadCpuUsage(started).user / 1000);
     if (code === undefined) accepted++;
     else codes[code] = (codes[code] ?? 0) + 1;
   }
