@@ -50,6 +50,8 @@ export interface ProviderInstance {
   checkLink?(link: ProviderLink): void;
   /** Answers a call; only for links it was given. Absent where the provider only calls (HTTP server). */
   handle?(call: ProviderCall): Uint8Array | Promise<Uint8Array>;
+  /** Facts for people beside its links, keyed `actor/link name`: where a route listens, which bucket a link uses. */
+  describe?(): Readonly<Record<string, string>>;
   /** Resolves when it can serve; throws WattleError with the reason when it cannot. */
   checkHealth(): Promise<void>;
   /** Finishes what is in flight, then releases everything. */
