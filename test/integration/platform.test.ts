@@ -33,10 +33,10 @@ describe('A platform', () => {
     await deployCounter(platform, { port, store: natsStore });
     const url = `http://127.0.0.1:${port}/visits`;
     expect([await countOf(url), await countOf(url)]).toEqual([1, 2]);
-    const children = await descendantsOf(first.process.pid!);
+    const children = descendantsOf(first.process.pid!);
     expect(children.length).toBeGreaterThan(2);
     expect(await first.stop('SIGINT')).toBe(0);
-    for (const pid of children) await eventually(async () => !(await isAlive(pid)), { what: `process ${pid} to end` });
+    for (const pid of children) await eventually(() => !isAlive(pid), { what: `process ${pid} to end` });
 
     await using _second = await startWattle(up);
     await eventually(async () => (await countOf(url)) === 3, { what: 'the application to be back with its count' });
