@@ -46,9 +46,9 @@ describe('an embedded server', () => {
       await using connection = await connect(server.url);
       expect(connection.nats.info).toMatchObject({ jetstream: true, max_payload: 1_048_576, version: server.version });
       expect((await stat(join(folder.path, 'nats', 'server.conf'))).mode & 0o777).toBe(0o600);
-      expect(findProcesses(folder.path).every((row) => !/token|pass|seed/i.test(row.command))).toBe(true);
+      expect((await findProcesses(folder.path)).every((row) => !/token|pass|seed/i.test(row))).toBe(true);
     }
-    await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
+    await eventually(async () => (await findProcesses(folder.path)).length === 0, { what: 'no process left' });
   });
 
   test('keeps what was stored over a stop and a start', async () => {
@@ -65,7 +65,7 @@ describe('an embedded server', () => {
   test('ends when its parent is killed, and the next one can start at once on the same data', async () => {
     await using folder = await startTemporaryDirectory();
     await using parent = await startParent(folder.path);
-    const [first] = findServers(folder.path);
+    const [first] = await findServers(folder.path);
     expect(first).toBeDefined();
     {
       await using connection = await connect(parent.url);
@@ -73,7 +73,7 @@ describe('an embedded server', () => {
     }
     await parent.kill();
     await using next = await NatsServer.start({ dataDir: folder.path, cacheDir, port: 0, log: silent });
-    expect(findServers(folder.path)).not.toContain(first);
+    expect(await findServers(folder.path)).not.toContain(first);
     await using connection = await connect(next.url);
     expect((await (await connection.bucket('test')).get('key'))?.string()).toBe('kept');
   });
@@ -99,7 +99,7 @@ describe('an embedded server', () => {
       ),
     });
     holder.close();
-    expect(findProcesses(folder.path)).toEqual([]);
+    expect(await findProcesses(folder.path)).toEqual([]);
     await using server = await NatsServer.start({ dataDir: folder.path, cacheDir, port, log: silent });
     expect(server.port).toBe(port);
   });
@@ -109,9 +109,9 @@ describe('an embedded server', () => {
     await using connection = await connect(nats.url);
     await (await connection.bucket('test')).put('key', 'kept');
     const reconnected = waitForReconnect(connection);
-    const [pid] = findServers(nats.dataDir);
+    const [pid] = await findServers(nats.dataDir);
     process.kill(pid!, 'SIGKILL');
-    const next = await eventually(() => findServers(nats.dataDir).find((other) => other !== pid), {
+    const next = await eventually(async () => (await findServers(nats.dataDir)).find((other) => other !== pid), {
       what: 'a new server',
     });
     expect(next).not.toBe(pid);
@@ -127,8 +127,8 @@ describe('an embedded server', () => {
       lost = reason;
     });
     await eventually(
-      () => {
-        for (const pid of findServers(nats.dataDir)) process.kill(pid, 'SIGKILL');
+      async () => {
+        for (const pid of await findServers(nats.dataDir)) process.kill(pid, 'SIGKILL');
         return lost;
       },
       { timeoutMs: 60_000, what: 'the server is given up' },
@@ -174,7 +174,7 @@ describe('a guarded process', () => {
     await eventually(() => seen.includes('ready'));
     await guarded[Symbol.asyncDispose]();
     expect(guarded.running).toBe(false);
-    await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
+    await eventually(async () => (await findProcesses(folder.path)).length === 0, { what: 'no process left' });
   });
 
   test.each(['linux', 'win32'])('tells the exit code of its child, by the watcher of %s', async (platform) => {
@@ -192,7 +192,7 @@ describe('a guarded process', () => {
     });
     await eventually(() => seen.includes('ready'));
     await guarded[Symbol.asyncDispose]();
-    await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
+    await eventually(async () => (await findProcesses(folder.path)).length === 0, { what: 'no process left' });
   });
 });
 
