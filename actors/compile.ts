@@ -19,7 +19,6 @@ const compilerOptions = [
   '--initialMemory=1',
   '--optimizeLevel=3',
   '--shrinkLevel=0',
-  '--converge',
   '--debug',
   '--use=abort=actors/sdk/guest/abort',
   '--noColors',

@@ -66,7 +66,7 @@ export function startGuest(bytes: Uint8Array, answer: AnswerHostCall = refuseCal
     __host_error: (start: number) => write(start, hostError),
     __console_log: (start: number, length: number) => void lines.push(text(start, length)),
   };
-  const module = new WebAssembly.Module(bytes as BufferSource);
+  const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { wasmbus });
   const memory = exports.memory as WebAssembly.Memory;
   const guestCall = exports.__guest_call as (operationLength: number, payloadLength: number) => number;

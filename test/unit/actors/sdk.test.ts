@@ -1,6 +1,10 @@
 // The SDK as an actor meets it: a probe actor, compiled from source, runs in the smallest waPC host. Bytes are compared
-// with those of msgpackr, the encoder of the host side.
+// with those of msgpackr and of the contracts of the host side. The example of the pages is compiled and run too.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { readActorFile } from '../../../actors/build.ts';
 import { compileActor } from '../../../actors/compile.ts';
 import type { Codec } from '../../../lattice/contracts/contract.ts';
 import { handleRequest } from '../../../lattice/contracts/http-server.ts';
@@ -8,6 +12,8 @@ import { keyvalueOperations } from '../../../lattice/contracts/keyvalue.ts';
 import { writeLog } from '../../../lattice/contracts/logging.ts';
 import { randomOperations } from '../../../lattice/contracts/random.ts';
 import { decodeMessage, encodeMessage } from '../../../lattice/msgpack.ts';
+import { root } from '../../support/sources.ts';
+import { startTemporaryDirectory } from '../../support/temporary.ts';
 import { type AnswerHostCall, type HostCall, startGuest } from '../../support/wapc-host.ts';
 
 const source = new URL('../../fixtures/actors/probe', import.meta.url).pathname;
@@ -405,5 +411,55 @@ describe('host calls', () => {
     expect(values).toEqual(['guid', 2 ** 32 - 1, 6]);
     expect(seen.map(([operation]) => operation)).toEqual(Object.keys(answers));
     expect(seen.map(([, payload]) => decodeMessage(payload))).toEqual([undefined, undefined, { min: 1, max: 6 }]);
+  });
+});
+
+const pages = ['actors/sdk/README.md', 'docs/actors.md'];
+const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** The first block of code of a language. */
+const blockOf = (page: string, language: string): string =>
+  new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(textOf(page))![1]!;
+
+describe('the pages', () => {
+  test('the guest book of the page compiles and keeps its guests', async () => {
+    await using directory = await startTemporaryDirectory();
+    const folder = join(directory.path, 'guestbook');
+    await mkdir(folder);
+    await writeFile(join(folder, 'index.ts'), blockOf(pages[0]!, 'ts'));
+    await writeFile(join(folder, 'actor.json'), blockOf(pages[0]!, 'json'));
+    const module = await compileActor(await readActorFile(folder));
+
+    const guests: string[] = [];
+    const { ListAdd, ListRange } = keyvalueOperations;
+    const store: AnswerHostCall = ({ operation, payload }) => {
+      if (operation === ListRange.name) return ListRange.response.encode(guests);
+      if (operation === ListAdd.name)
+        return ListAdd.response.encode(guests.push(ListAdd.request.decode(payload).value));
+      return new Uint8Array(0);
+    };
+    const request = (method: string, text: string): string => {
+      const message = { method, path: '/', queryString: '', header: [], body: new TextEncoder().encode(text) };
+      const answer = startGuest(module, store).call(handleRequest.name, handleRequest.request.encode(message));
+      const { statusCode, body } = handleRequest.response.decode(answer);
+      return `${statusCode} ${new TextDecoder().decode(body)}`;
+    };
+    expect(request('POST', 'Zoë')).toBe('201 {"guests":1}\n');
+    expect(request('POST', 'the "other"')).toBe('201 {"guests":2}\n');
+    expect(request('POST', '')).toBe('400 {"error":"send your name as the body"}\n');
+    expect(request('GET', '')).toBe('200 ["Zoë","the \\"other\\""]\n');
+  }, 60_000);
+
+  test.each(pages)('%s links only to what exists', (page) => {
+    const targets = [...textOf(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1]!);
+    expect(targets.filter((target) => !existsSync(resolve(root, dirname(page), target)))).toEqual([]);
+  });
+
+  test('the page of the SDK lists every file of it', () => {
+    const rows = [...textOf('actors/sdk/README.md').matchAll(/^\| (`[a-z`, -]+) \|/gm)];
+    const listed = rows.flatMap((match) => match[1]!.match(/[a-z-]+/g)!);
+    const files = readdirSync(join(root, 'actors', 'sdk')).filter((file) => file.endsWith('.ts'));
+    const inner = ['guest.ts', 'cursor.ts', 'headers.ts'];
+    expect(listed.map((file) => `${file}.ts`).sort()).toEqual(files.filter((file) => !inner.includes(file)).sort());
   });
 });
