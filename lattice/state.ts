@@ -26,6 +26,10 @@ export const emptyState: LatticeState = { hosts: new Map(), links: new Map(), co
 export const linkKeyText = (key: LinkKey): string =>
   `${key.source_id}/${key.wit_namespace}:${key.wit_package}/${key.name}`;
 
+/** How inventories name a link that a provider refuses; `contract` is our name of it where it has one. */
+export const linkErrorKey = (link: Link, contract = `${link.wit_namespace}:${link.wit_package}`): string =>
+  `${link.source_id}/${link.target}/${contract}/${link.name}`;
+
 type Annotations = Readonly<Record<string, string>> | undefined;
 
 /** Whether two annotation sets are equal; none and empty are the same. */
@@ -169,9 +173,18 @@ const folds: { [N in LatticeEvent['name']]: Fold<N> } = {
   health_check_failed: health(false) as Fold<'health_check_failed'>,
   health_check_status: unchanged,
   linkdef_set: (state, event) => applyLink(state, event.data),
-  linkdef_set_failed: unchanged,
+  // as heartbeats of our hosts tell it, so that there is one place to look for it
+  linkdef_set_failed: onHost((inventory, { data }) => ({
+    ...inventory,
+    providers: inventory.providers.map((provider) =>
+      provider.id === data.source_id || provider.id === data.target
+        ? { ...provider, link_errors: { ...provider.link_errors, [linkErrorKey(data)]: data.error } }
+        : provider,
+    ),
+  })),
   linkdef_deleted: (state, event) => applyLinkDeleted(state, event.data),
-  config_set: (state, event) => applyConfig(state, event.data.config_name, null),
+  config_set: (state, { data }) =>
+    state.configs.has(data.config_name) ? state : applyConfig(state, data.config_name, null),
   config_deleted: (state, event) => applyConfig(state, event.data.config_name, undefined),
   labels_changed: onHost((inventory, { data }) => ({ ...inventory, labels: data.labels })),
 };

@@ -7,6 +7,7 @@ import { wadmSubjects } from './subjects.ts';
 export const StatusType = z.enum(['waiting', 'undeployed', 'reconciling', 'deployed', 'failed', 'unhealthy']);
 export type StatusType = z.infer<typeof StatusType>;
 export const StatusInfo = z.object({ type: StatusType, message: z.string().optional() });
+export type StatusInfo = z.infer<typeof StatusInfo>;
 
 /**
  * Status of one part of an application. `kind` is the scaler's (`SpreadScaler`, `LinkScaler` …), `name` what it is about.
