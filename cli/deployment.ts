@@ -77,11 +77,12 @@ const positionOf = (file: string, part: ScalerStatus): string =>
 const describe = (file: string, part: ScalerStatus): string =>
   `${part.kind} ${part.name}: ${part.status.type}${part.status.message ? `: ${part.status.message}` : ''}${positionOf(file, part)}`;
 
-/** Trying again cannot help: the table says so of the code. */
-const isFinal = (part: ScalerStatus): boolean =>
-  part.status.type === 'failed' && part.code !== undefined && Object.hasOwn(errorTable, part.code)
-    ? !errorTable[part.code as ErrorCode].retry
-    : false;
+/** Failed by what a user wrote or must do: waiting would only hide it, though wadm goes on trying. */
+const needsUser = (part: ScalerStatus): boolean =>
+  part.status.type === 'failed' &&
+  part.code !== undefined &&
+  Object.hasOwn(errorTable, part.code) &&
+  errorTable[part.code as ErrorCode].fault === 'user';
 
 /** Why an application is not deployed, from its parts: the worst one first. */
 export function explainStatus(app: Deployed, status: AppStatus, file: string): WattleError {
@@ -101,7 +102,7 @@ export function explainStatus(app: Deployed, status: AppStatus, file: string): W
   );
 }
 
-/** Watches until the application is deployed. Throws why it is not, at once when waiting cannot help, else after `timeoutMs`. */
+/** Watches until the application is deployed. Throws why it is not: at once when a user has to act, else after `timeoutMs`. */
 export async function awaitDeployed(
   connection: LatticeConnection,
   wadm: WadmClient,
@@ -115,10 +116,11 @@ export async function awaitDeployed(
     for (;;) {
       watch.signal?.throwIfAborted();
       const status = await wadm.status(app.name);
-      for (const part of status.scalers) reportChange(seen, part, watch);
-      if (status.status.type === 'deployed' && isOfVersion(status, app)) return status;
+      const current = isOfVersion(status, app);
+      if (current) for (const part of status.scalers) reportChange(seen, part, watch);
+      if (current && status.status.type === 'deployed') return status;
       const late = performance.now() >= deadline;
-      if (late || status.scalers.some(isFinal)) throw explainStatus(app, status, watch.file);
+      if (late || (current && status.scalers.some(needsUser))) throw explainStatus(app, status, watch.file);
       await changes.next(Math.min(pollMs, deadline - performance.now()));
     }
   } finally {

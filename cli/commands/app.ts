@@ -1,10 +1,14 @@
 // `wattle app`: declared applications. `deploy` waits until the application runs, and fails with the reason when it does not.
 import type { Command as Program } from 'commander';
+import { WattleError } from '../../lattice/errors.ts';
 import type { AppStatus, ModelSummary } from '../../lattice/wadm-client.ts';
 import type { Cli, Command, Options } from '../command.ts';
 import { appNamePattern, type ManifestFile } from '../manifest-name.ts';
 import { addWait, readCount, readWaitMs } from '../options.ts';
 import { formatFacts, formatSeconds, formatTable } from '../output.ts';
+
+/** What wadm marks its own with. */
+const applicationAnnotation = 'wasmcloud.dev/appspec';
 
 const deployment = () => import('../deployment.ts');
 
@@ -57,25 +61,32 @@ async function undeployApp(cli: Cli, name: string, options: Options): Promise<vo
   );
 }
 
+/** Until wadm has taken it back and no host runs anything of it any more. */
 async function awaitUndeployed(cli: Cli, name: string, waitMs: number, options: Options): Promise<void> {
-  const wadm = await cli.wadm(options);
-  const { explainStatus } = await deployment();
+  const [wadm, control] = await Promise.all([cli.wadm(options), cli.control(options)]);
+  const { listActors, listProviders, readInventories } = await import('../hosts.ts');
   const deadline = performance.now() + waitMs;
   for (;;) {
     const status = await wadm.status(name);
-    if (status.status.type === 'undeployed') return;
-    if (performance.now() > deadline) throw explainStatus({ name, version: '' }, status, name);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const inventories = await readInventories(control);
+    const left = [...listActors(inventories), ...listProviders(inventories)].filter(
+      ({ run }) => run.annotations?.[applicationAnnotation] === name,
+    );
+    if (status.status.type === 'undeployed' && left.length === 0) return;
+    if (performance.now() > deadline) {
+      const what = left.map(({ run, hostName }) => `${run.id} on ${hostName}`).join(', ');
+      throw new WattleError('E_TIMEOUT', `${name} is not gone after ${waitMs} ms: ${what || status.status.message}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
 async function deleteApp(cli: Cli, name: string, version: string | undefined, options: Options): Promise<void> {
   const answer = await (await cli.wadm(options)).delete(name, version);
   const what = version === undefined ? name : `version ${version} of ${name}`;
-  cli.print({ name, version: version ?? null, deleted: answer.result === 'deleted', undeploy: answer.undeploy }, () =>
-    answer.result === 'deleted'
-      ? `Deleted ${what}${answer.undeploy ? ', which is being undeployed' : ''}`
-      : `There is no ${what}`,
+  if (answer.result !== 'deleted') throw new WattleError('E_APP_NOT_FOUND', `there is no ${what}`);
+  cli.print({ name, version: version ?? null, deleted: true, undeploy: answer.undeploy }, ({ undeploy }) =>
+    undeploy ? `Deleted ${what}; what runs of it is being stopped` : `Deleted ${what}`,
   );
 }
 

@@ -42,10 +42,10 @@ describe('the tree of commands', () => {
 
   test('shows an example in the help of every command', () => {
     const without = leaves.filter((command) => {
-      let text = '';
-      command.configureOutput({ writeOut: (part) => (text += part) });
+      const text: string[] = [];
+      command.configureOutput({ writeOut: (part) => void text.push(part) });
       command.outputHelp();
-      return !text.includes('$ wattle ');
+      return !text.join('').includes('$ wattle ');
     });
     expect(without.map(pathOf)).toEqual([]);
   });
