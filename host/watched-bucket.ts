@@ -73,7 +73,9 @@ export class WatchedBucket<V> {
   }
 
   async #write(key: string, value: V | undefined, revision: number): Promise<number> {
-    if (value !== undefined) return this.#kv.update(key, JSON.stringify(this.#options.format(value)), revision);
+    const text = value === undefined ? undefined : JSON.stringify(this.#options.format(value));
+    if (text !== undefined) return revision === 0 ? this.#kv.create(key, text) : this.#kv.update(key, text, revision);
+    if (revision === 0) return 0;
     await this.#kv.delete(key, { previousSeq: revision });
     return revision;
   }
@@ -87,7 +89,8 @@ export class WatchedBucket<V> {
       void (async () => {
         for await (const entry of iterator) {
           this.#apply(entry);
-          if (!entry.isUpdate && entry.delta === 0) resolve();
+          // the last of those that were there is marked as an update already
+          if (entry.isUpdate || entry.delta === 0) resolve();
         }
       })().catch(reject);
     });
