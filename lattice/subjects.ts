@@ -84,6 +84,8 @@ export const wadmSubjects = {
 export const buckets = {
   latticeData: (lattice: string) => `LATTICEDATA_${token(lattice)}`,
   config: (lattice: string) => `CONFIGDATA_${token(lattice)}`,
+  /** Where keyvalue-nats keeps the values of links that name no bucket. */
+  keyvalue: (lattice: string) => `KEYVALUE_${token(lattice)}`,
   /** The object store of chunked payloads is named exactly like the lattice. */
   chunks: (lattice: string) => token(lattice),
   manifests: 'wadm_manifests',

@@ -1,12 +1,12 @@
 // The HTTP provider: each link is a route to its actor. Listeners are shared by the whole process (http-listener.ts), so that
 // replacing an actor or a provider never closes a socket.
 import { handleRequest, httpServer } from '../lattice/contracts/http-server.ts';
-import { WattleError } from '../lattice/errors.ts';
 import { defaultAddress, parseHttpRoute } from './http-config.ts';
 import { answerRequest } from './http-exchange.ts';
 import { type ClaimedRoute, checkClaim, claimRoute, mustCloseFirst, type RouteClaim } from './http-listener.ts';
 import { formatRoute } from './http-route.ts';
 import {
+  checkOptions,
   defineProvider,
   type ProviderContext,
   type ProviderInstance,
@@ -115,14 +115,7 @@ export const httpServerProvider = defineProvider({
   summary: 'serves HTTP requests with linked actors, by address, host and path prefix',
   images: ['http-server', 'httpserver'],
   async start(context) {
-    const unknown = Object.keys(context.config).find(
-      (key) => !['default_address', 'address'].includes(key.toLowerCase()),
-    );
-    if (unknown !== undefined)
-      throw new WattleError(
-        'E_LINK_CONFIG',
-        `http-server: unknown start option "${unknown}"; known is default_address`,
-      );
+    checkOptions(context.config, 'http-server: start configuration', ['default_address', 'address']);
     return new HttpServerProvider(context);
   },
 });

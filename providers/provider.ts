@@ -2,6 +2,7 @@
 // them. A provider sees links with their configuration resolved, answers calls of actors, and may call actors itself.
 import type { LatticeConnection } from '../lattice/connection.ts';
 import type { Contract } from '../lattice/contracts/contract.ts';
+import { WattleError } from '../lattice/errors.ts';
 import type { Log } from '../lattice/log.ts';
 
 export type Configuration = Readonly<Record<string, string>>;
@@ -76,4 +77,12 @@ export const defineProvider = (definition: ProviderDefinition): ProviderDefiniti
 export function readOption(config: Configuration, ...keys: readonly string[]): string | undefined {
   for (const [key, value] of Object.entries(config)) if (keys.includes(key.toLowerCase())) return value;
   return undefined;
+}
+
+/** Refuses options a provider does not know, so that nothing is written in vain. `where`: `keyvalue-nats: link`. Throws E_LINK_CONFIG. */
+export function checkOptions(config: Configuration, where: string, known: readonly string[]): void {
+  const unknown = Object.keys(config).find((key) => !known.includes(key.toLowerCase()));
+  if (unknown === undefined) return;
+  const list = known.length === 0 ? 'it takes none' : `known are ${known.join(', ')}`;
+  throw new WattleError('E_LINK_CONFIG', `${where} has an unknown option "${unknown}"; ${list}`);
 }

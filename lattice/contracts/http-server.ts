@@ -46,7 +46,7 @@ const keys = {
   statusCode: key('statusCode'),
 };
 const keysBytes = 64;
-const empty = new Uint8Array(0);
+const empty: Uint8Array = new Uint8Array(0);
 
 /** Name → values, in order of first appearance. Undefined when no name repeats, which is the common case. */
 function groupRepeated(header: HeaderLines): Map<string, string[]> | undefined {

@@ -37,7 +37,7 @@ export class MessageWriter {
     const length = Buffer.byteLength(value);
     if (length < 32) this.buffer[this.at++] = 0xa0 | length;
     else this.#head(0xd9, length, 8);
-    this.at += this.buffer.utf8Write(value, this.at, length);
+    this.at += this.buffer.write(value, this.at, length, 'utf8');
   }
 
   bytes(value: Uint8Array): void {

@@ -12,7 +12,7 @@ export interface Shape<T> {
 }
 export type TypeOf<S> = S extends Shape<infer T> ? T : never;
 
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const utf8Encoder = new TextEncoder();
 
 export const wrongShape = (where: string, expected: string): WattleError =>
