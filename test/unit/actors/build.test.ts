@@ -1,6 +1,7 @@
 // Building actors, and the samples that are built: the claims say what was asked for, an unchanged actor stays the same module,
 // faults name file and line, and each sample does for its users what its source says. One file, because a process pays
 // seconds for its first compilation.
+import { readFileSync } from 'node:fs';
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import { compileActor } from '../../../actors/compile.ts';
 import { verifyModule } from '../../../lattice/claims.ts';
 import { openKeyring } from '../../../lattice/keyring.ts';
 import { decodeMessage, encodeMessage } from '../../../lattice/msgpack.ts';
+import { parseManifest } from '../../../wadm/manifest.ts';
 import { startTemporaryDirectory, type TemporaryDirectory } from '../../support/temporary.ts';
 import { type AnswerHostCall, startGuest } from '../../support/wapc-host.ts';
 
@@ -160,6 +162,18 @@ test.each(names)('%s is smaller than 25 KB and keeps the names of its functions'
   expect(modules[name].length).toBeLessThan(25 * 1024);
   expect(WebAssembly.Module.customSections(startGuest(modules[name]).module, 'name')).toHaveLength(1);
 });
+
+test.each(['hello/wadm.yaml', 'counter/wadm.yaml', 'counter/wadm-0.x.yaml', 'ping/wadm.yaml'])(
+  '%s is a manifest without faults, of modules the build writes',
+  (path) => {
+    const file = new URL(`../../../actors/${path}`, import.meta.url);
+    const { application, findings } = parseManifest(readFileSync(file, 'utf8'));
+    expect(findings).toEqual([]);
+    const images = application!.components.flatMap(({ kind, image }) => (kind === 'actor' ? [image] : []));
+    expect(images.length).toBeGreaterThan(0);
+    expect(images.filter((image) => !names.some((name) => image === `file:../build/${name}.wasm`))).toEqual([]);
+  },
+);
 
 describe('hello', () => {
   test('greets with its version', () => {
