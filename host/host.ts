@@ -1,6 +1,5 @@
 // START HERE. A host: the data of its lattice, the cells that run its actors, its providers, and the control interface
 // over them. Children start in order and stop in reverse; what a host runs shows in its inventory and heartbeats.
-import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import type { LatticeConnection } from '../lattice/connection.ts';
 import { type ErrorCode, errorTable, toWattleError, WattleError } from '../lattice/errors.ts';
@@ -14,6 +13,7 @@ import type { Actor } from './actor.ts';
 import { Actors } from './actors.ts';
 import { Cells } from './cells.ts';
 import { Control } from './control.ts';
+import { coreLabels, friendlyNameOf, humanDuration } from './identity.ts';
 import { Invoker } from './invoke.ts';
 import { LatticeData } from './links.ts';
 import { readModule } from './module.ts';
@@ -53,68 +53,6 @@ const changeDelayMs = 20;
 /** How long the answers of the hosts to a link check are waited for once one has come. */
 const linkCheckStallMs = 60;
 const linkCheckMaxMs = 500;
-
-/** Rust's names, which manifests of users expect in requirements (protocol.md 6.6). */
-const archNames: Record<string, string> = { x64: 'x86_64', arm64: 'aarch64' };
-const osNames: Record<string, string> = { darwin: 'macos', win32: 'windows' };
-const coreLabels = (): Record<string, string> => ({
-  'hostcore.arch': archNames[arch()] ?? arch(),
-  'hostcore.os': osNames[platform()] ?? platform(),
-  'hostcore.osfamily': platform() === 'win32' ? 'windows' : 'unix',
-});
-
-const adjectives = [
-  'amber',
-  'brisk',
-  'calm',
-  'dapper',
-  'eager',
-  'fond',
-  'gentle',
-  'hazel',
-  'ivory',
-  'jolly',
-  'keen',
-  'lucid',
-  'merry',
-  'noble',
-  'olive',
-  'plucky',
-];
-const nouns = [
-  'acacia',
-  'banksia',
-  'cassia',
-  'daisy',
-  'elder',
-  'fern',
-  'grove',
-  'heath',
-  'iris',
-  'jarrah',
-  'kelp',
-  'linden',
-  'moss',
-  'nettle',
-  'orchid',
-  'wattle',
-];
-/** A name a person can say, the same for the same key. */
-function friendlyNameOf(id: string): string {
-  const pick = (list: readonly string[], at: number): string => list[id.charCodeAt(at) % list.length]!;
-  return `${pick(adjectives, 5)}-${pick(nouns, 6)}-${id.slice(7, 11).toLowerCase()}`;
-}
-
-function humanDuration(seconds: number): string {
-  const parts = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [Math.floor(seconds) % 60, 's'],
-  ] as const;
-  const shown = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count}${unit}`);
-  return shown.join(' ') || '0s';
-}
 
 export class Host {
   readonly #options: HostOptions;
