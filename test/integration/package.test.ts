@@ -71,5 +71,5 @@ test('an installed tarball runs `wattle up` until it is told to stop, and leaves
   }
   const [code] = await closed;
   expect(code, said).toBe(0);
-  await eventually(async () => (await findProcesses(folder.path)).length === 0, { what: 'no process left' });
+  await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
 });

@@ -58,7 +58,7 @@ describe('the launcher', () => {
     const { child, lines } = await startLauncher(folder.path);
     child.kill('SIGKILL');
     await once(child, 'close');
-    await eventually(async () => (await findProcesses(folder.path)).length === 0, { what: 'no process left' });
+    await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
     if (oldNode) expect(lines).toContain('SIGTERM');
   });
 
