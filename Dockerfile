@@ -3,7 +3,7 @@
 FROM node:26-slim AS pack
 WORKDIR /source
 COPY package.json package-lock.json ./
-RUN npm ci --omit=optional --ignore-scripts
+RUN npm ci --ignore-scripts
 COPY . .
 RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json && npm pack --ignore-scripts --pack-destination /tarball
 
