@@ -90,7 +90,7 @@ export class MessageReader {
     const type = this.peek();
     if (this.atArray) this.#skipMany(this.array(), depth);
     else if (this.atMap) this.#skipMany(this.map() * 2, depth);
-    else if (isBlob(type)) this.at += this.#blob('a value');
+    else if (isBlob(type)) this.#take(this.#blob('a value'));
     else this.#take(1 + this.#scalarBytes(type));
   }
 
