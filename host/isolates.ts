@@ -1,5 +1,5 @@
-// (interface agreed first; the engine's author writes the body)
-// The host's end of one isolate: frames out and in, deadlines, what is in flight.
+// What the host's other parts know of an isolate: how to open one, call it, drain it, and what it asks of them. The
+// implementation is cell-isolate.ts; Cells.openIsolate makes them.
 
 /** What an actor asks of the host. `binding` is the link name ('' or 'default' alike), `namespace` a contract id, actor id, module key or call alias. */
 export interface HostCall {

@@ -153,12 +153,19 @@ export class FrameWriter {
   }
 }
 
-/** One frame: `bytes` from `start` to `end` is the body. Valid during the call only, unless the source is never reused. */
-export type OnFrame = (type: number, id: number, bytes: Buffer, start: number, end: number) => void;
+/** One frame as it is read: the body is `bytes` from `start` to `end`. Valid during the call, unless the chunk is never reused. */
+export interface Frame {
+  readonly type: number;
+  readonly id: number;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Cuts frames out of chunks. A frame that spans chunks is gathered in a buffer of its own size: nothing grows twice. */
 export class FrameReader {
-  readonly #onFrame: OnFrame;
+  readonly #frame = { type: 0, id: 0, bytes: Buffer.alloc(0) as Buffer, start: 0, end: 0 };
+  readonly #onFrame: (frame: Frame) => void;
   readonly #limitBytes: number;
   #partial: Buffer | undefined;
   #filled = 0;
@@ -166,7 +173,7 @@ export class FrameReader {
   #headFilled = 0;
 
   /** Frames longer than `limitBytes` throw RangeError in `push`. */
-  constructor(limitBytes: number, onFrame: OnFrame) {
+  constructor(limitBytes: number, onFrame: (frame: Frame) => void) {
     this.#limitBytes = limitBytes;
     this.#onFrame = onFrame;
   }
@@ -178,7 +185,7 @@ export class FrameReader {
       const length = this.#checked(chunk.readUInt32LE(at));
       if (end - at - 4 < length) break;
       at += 4;
-      this.#onFrame(chunk[at]!, chunk.readUInt32LE(at + 1), chunk, at + headBytes - 4, at + length);
+      this.#emit(chunk, at, at + length);
       at += length;
     }
     if (at < end) this.#keep(chunk, at, end);
@@ -214,7 +221,17 @@ export class FrameReader {
     at += copied;
     if (this.#filled < partial.length) return at;
     this.#partial = undefined;
-    this.#onFrame(partial[0]!, partial.readUInt32LE(1), partial, headBytes - 4, partial.length);
+    this.#emit(partial, 0, partial.length);
     return at;
+  }
+
+  #emit(bytes: Buffer, at: number, end: number): void {
+    const frame = this.#frame;
+    frame.type = bytes[at]!;
+    frame.id = bytes.readUInt32LE(at + 1);
+    frame.bytes = bytes;
+    frame.start = at + headBytes - 4;
+    frame.end = end;
+    this.#onFrame(frame);
   }
 }

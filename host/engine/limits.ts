@@ -43,3 +43,15 @@ export const heartbeatMs = 250;
 export const heartbeatLossMs = 2000;
 /** After its deadline a call gets this long to end by itself before its isolate is terminated, and that before its cell is killed. */
 export const deadlineGraceMs = 500;
+
+/** Largest request, response or host call payload of a guest. Above what a message of the lattice can carry anyway. */
+export const messageBytes = 16 * mebibyte;
+/** Largest frame between host and cell: a message with its names, or the module with its settings. */
+export const frameBytes = 17 * mebibyte;
+/** Bytes in each of the three names of a host call. */
+export const callNameBytes = 1024;
+/** How long compiling may take, and after it the guest's own start code, before its isolate is ended. */
+export const compileMs = 10_000;
+export const startMs = 2000;
+/** Most instances of one isolate, whatever it is asked for: each suspended call holds a stack of 1 MiB address space. */
+export const instancesPerIsolate = 1000;

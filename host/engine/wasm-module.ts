@@ -40,7 +40,8 @@ export interface WasmModule {
   readonly globals: WasmGlobal[];
   readonly exports: WasmExport[];
   memory: { readonly initialPages: number; readonly maximumPages: number | undefined } | undefined;
-  hasStart: boolean;
+  /** Index of the start function. */
+  start: number | undefined;
   readonly code: CodeFacts;
 }
 
@@ -219,8 +220,7 @@ const readGlobals: ReadSection = (reader, module) =>
   });
 
 const readStart: ReadSection = (reader, module) => {
-  reader.u32();
-  module.hasStart = true;
+  module.start = reader.u32();
 };
 
 /** By section id, in the order they must have: id, name, reader. Of segments only the count matters here. */
@@ -263,7 +263,7 @@ export function parseModule(bytes: Uint8Array): WasmModule {
     globals: [],
     exports: [],
     memory: undefined,
-    hasStart: false,
+    start: undefined,
     code: createCodeFacts(),
   };
   let order = -1;
