@@ -51,7 +51,7 @@ test('an installed tarball tells its version', async () => {
   expect(await run(folder.path, 'npx', 'wattle', '--version')).toBe(`${version}\n`);
 });
 
-test('an installed tarball runs `wattle up` until it is told to stop, and leaves no process behind', async () => {
+test('an installed tarball runs `npx wattle up` until it is told to stop, and leaves no process behind', async () => {
   const dataDir = join(folder.path, 'data');
   const { path } = await findNatsBinary({ cacheDir });
   const words = ['wattle', 'up', '--nats-port', '0', '--data-dir', dataDir, '--nats-server', path];
@@ -69,7 +69,8 @@ test('an installed tarball runs `wattle up` until it is told to stop, and leaves
     // as a terminal does it: the whole group at once
     if (up.exitCode === null) process.kill(-up.pid!, 'SIGINT');
   }
-  const [code] = await closed;
-  expect(code, said).toBe(0);
+  // npx itself ends as the signal says; the platform has ended in its own order before
+  const [code, signal] = await closed;
+  expect(code === 0 || signal === 'SIGINT', said).toBe(true);
   await eventually(() => findProcesses(folder.path).length === 0, { what: 'no process left' });
 });
