@@ -1,7 +1,7 @@
 // What `up`, `host start` and `wadm start` run: a host and a wadm, each on a connection of its own, made from settings and
 // the keys of this machine.
 import { join } from 'node:path';
-import { Host } from '../host/host.ts';
+import type { Host } from '../host/host.ts';
 import { type ConnectionOptions, LatticeConnection } from '../lattice/connection.ts';
 import { acquireLock } from '../lattice/data-lock.ts';
 import { WattleError } from '../lattice/errors.ts';
@@ -9,7 +9,6 @@ import { openKeyring } from '../lattice/keyring.ts';
 import { createLog } from '../lattice/log.ts';
 import { createKeyPair, type KeyPair, parseSeed } from '../lattice/nkeys.ts';
 import type { Settings } from '../lattice/settings.ts';
-import { Wadm } from '../wadm/wadm.ts';
 import type { StopSignal } from './foreground.ts';
 import type { hostSettings } from './platform-settings.ts';
 
@@ -56,6 +55,7 @@ export async function startHost(
   const keyring = openKeyring(dataDir);
   const hostKey = await takeHostKey(dataDir, keyName, around.children);
   const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseSeed(clusterSeed);
+  const { Host } = await import('../host/host.ts');
   const connection = await startConnection(around, 'host');
   const host = await Host.start({
     ...settings,
@@ -74,6 +74,7 @@ export async function startHost(
 
 /** Starts a wadm; the connection it runs on serves our own requests as well. */
 export async function startWadm(around: Surroundings): Promise<LatticeConnection> {
+  const { Wadm } = await import('../wadm/wadm.ts');
   const connection = await startConnection(around, 'wadm');
   around.children.use(await Wadm.start({ connection, log: createLog(around.logLevel, 'wadm') }));
   return connection;

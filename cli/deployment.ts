@@ -89,17 +89,13 @@ export function explainStatus(app: Deployed, status: AppStatus, file: string): W
   const open = status.scalers.filter((part) => part.status.type !== 'deployed');
   const worst = open.find((part) => part.status.type === 'failed') ?? open.find((part) => part.code) ?? open[0];
   const summary = `${app.name} is ${status.status.type}`;
-  if (!worst)
-    return new WattleError('E_APP_FAILED', `${summary}${status.status.message ? `: ${status.status.message}` : ''}`);
-  const known = worst.code !== undefined && Object.hasOwn(errorTable, worst.code);
+  const reason = worst?.status.message ?? status.status.message;
+  const position = worst ? positionOf(file, worst) : '';
   const more = open.length > 1 ? ` (and ${open.length - 1} more)` : '';
-  return new WattleError(
-    known ? (worst.code as ErrorCode) : 'E_APP_FAILED',
-    `${summary}: ${describe(file, worst)}${more}`,
-    {
-      ...(known ? {} : { hint: `See \`wattle app status ${app.name}\`.` }),
-    },
-  );
+  const known = worst?.code !== undefined && Object.hasOwn(errorTable, worst.code);
+  const message = `${summary}${reason ? `: ${reason}` : ''}${position}${more}`;
+  if (known) return new WattleError(worst.code as ErrorCode, message);
+  return new WattleError('E_APP_FAILED', message, { hint: `See \`wattle app status ${app.name}\`.` });
 }
 
 /** Watches until the application is deployed. Throws why it is not: at once when a user has to act, else after `timeoutMs`. */

@@ -9,7 +9,7 @@ import { ClaimsRecord, Host, HostInventory, Link, type LinkKey } from './types.t
 const Reply = z.object({
   success: z.boolean(),
   message: z.string().default(''),
-  response: z.unknown(),
+  response: z.unknown().optional(),
   code: z.string().optional(),
 });
 

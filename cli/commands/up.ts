@@ -33,17 +33,18 @@ interface Ready {
 
 export function formatReady(ready: Ready, last: readonly string[]): string {
   const facts = formatFacts([
-    ['  lattice', ready.lattice],
-    ['  NATS', ready.nats],
-    ['  host', ready.host],
-    ['  data', ready.dataDir],
+    ['lattice', ready.lattice],
+    ['NATS', ready.nats],
+    ['host', ready.host],
+    ['data', ready.dataDir],
   ]);
-  const apps = ready.applications.map((app) => [`  ${app.name}`, app.version, app.status]);
+  const apps = ready.applications.map((app) => [app.name, app.version, app.status]);
+  const indent = (text: string): string => text.replaceAll(/^/gm, '  ');
   const http = ready.http.map(({ url, actorId }) => `  ${url}  → ${actorId}`);
   return [
     'Wattle is ready',
-    facts,
-    ...(apps.length ? ['', formatTable(['  APPLICATION', 'VERSION', 'STATUS'], apps)] : []),
+    indent(facts),
+    ...(apps.length ? ['', indent(formatTable(['APPLICATION', 'VERSION', 'STATUS'], apps))] : []),
     ...(http.length ? ['', ...http] : []),
     '',
     ...last,
@@ -128,11 +129,13 @@ async function startPlatform(cli: Cli, around: Surroundings, options: Options): 
   const sources = await readManifests(cli, (options.deploy as string[] | undefined) ?? []);
   const { lattice } = around.connection;
   const platform: RunningPlatform = around.children.use(startPlatform(settings.dataDir, lattice));
-  const daemons = import('../daemons.ts');
+  // loaded while nats-server starts
+  const loading = Promise.all([import('../daemons.ts'), import('../../host/host.ts'), import('../../wadm/wadm.ts')]);
+  loading.catch(() => undefined);
   const natsUrl = await startNats(cli, around, options);
   around.stop.signal.throwIfAborted();
   const joined = { ...around, connection: { ...around.connection, url: natsUrl } };
-  const { startHost, startWadm } = await daemons;
+  const [{ startHost, startWadm }] = await loading;
   const host = await startHost(joined, settings, 'default');
   platform.update({ natsUrl, hostId: host.id });
   around.stop.signal.throwIfAborted();
