@@ -5,12 +5,14 @@ import type { LogLevel } from './frames.ts';
 const bytesPerSecond = 64 * 1024;
 const burstBytes = 256 * 1024;
 const lineBytes = 8 * 1024;
+const saidEveryMs = 1000;
 
 export class LogLines {
   readonly #write: (level: LogLevel, text: string) => void;
   #allowance = burstBytes;
   #since = performance.now();
   #droppedBytes = 0;
+  #saidAt = -saidEveryMs;
 
   constructor(write: (level: LogLevel, text: string) => void) {
     this.#write = write;
@@ -25,7 +27,9 @@ export class LogLines {
   }
 
   #sayDropped(): void {
-    if (this.#droppedBytes === 0) return;
+    const now = performance.now();
+    if (this.#droppedBytes === 0 || now - this.#saidAt < saidEveryMs) return;
+    this.#saidAt = now;
     this.#write(
       'warn',
       `${this.#droppedBytes} bytes of log were dropped: the actor prints more than ${bytesPerSecond} a second`,

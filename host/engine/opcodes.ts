@@ -1,5 +1,5 @@
 // Walks the instructions of function bodies without compiling them: which features they use, what compiling will cost,
-// whether a snapshot can undo what they do, and where memory grows. It knows only how long each instruction is; V8
+// whether a snapshot can undo what they do, and where they look at the size of memory. It knows only how long each instruction is; V8
 // validates the rest. MVP, bulk memory, sign extension, saturating floats, multi-value, reference types and SIMD pass;
 // everything else is refused, as nothing our SDKs emit needs it (tail calls too: harmless, but untested ground).
 import { WattleError } from '../../lattice/errors.ts';
@@ -12,11 +12,18 @@ export interface CodeFacts {
   totalCost: number;
   /** True when some instruction changes tables or drops segments: a memory snapshot cannot undo it. */
   changesTables: boolean;
-  /** Offsets of every `memory.grow` instruction (2 bytes each). */
-  readonly growSites: number[];
+  /** Offsets of every `memory.size` and `memory.grow` instruction (2 bytes each). */
+  readonly memorySites: number[];
+  grows: boolean;
 }
 
-export const createCodeFacts = (): CodeFacts => ({ worstCost: 0, totalCost: 0, changesTables: false, growSites: [] });
+export const createCodeFacts = (): CodeFacts => ({
+  worstCost: 0,
+  totalCost: 0,
+  changesTables: false,
+  memorySites: [],
+  grows: false,
+});
 
 /** How the bytes after an opcode are skipped. */
 const shape = {
@@ -223,7 +230,8 @@ export function walkBody(
       if (--depth === 0) break;
     } else if (kind === shape.memoryIndex) {
       if (bytes[at] !== 0) throw refuseFeature('several memories', at);
-      if (opcode === 0x40) facts.growSites.push(at - 1);
+      if (opcode === 0x40) facts.grows = true;
+      facts.memorySites.push(at - 1);
       at++;
     } else if (kind === shape.misc) at = skipMisc(bytes, at, facts);
     else at = skipRare(kind, bytes, at, end);

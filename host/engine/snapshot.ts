@@ -12,6 +12,8 @@ export interface Image {
 export interface Resettable {
   readonly memory: WebAssembly.Memory;
   readonly globals: readonly WebAssembly.Global[];
+  /** The size the guest knows of, in pages, when it can grow; memory beyond it is zero. */
+  readonly size: WebAssembly.Global | undefined;
 }
 
 const pageBytes = 65_536;
@@ -19,21 +21,20 @@ const pageBytes = 65_536;
 const chunkBytes = 16_384;
 
 export const takeImage = (instance: Resettable): Image => ({
-  memory: Buffer.from(instance.memory.buffer.slice(0)),
+  memory: Buffer.from(new Uint8Array(instance.memory.buffer)),
   globals: instance.globals.map((global) => global.value),
 });
 
-/**
- * Writes the image over the instance. `view` is its memory as a Buffer, current or not. False when memory has grown
- * beyond the image, which nothing can undo.
- */
+/** Memory that grew by more than this in one call is not zeroed but given back, with its instance. */
+const zeroedBytes = 4 * 1024 * 1024;
+
+/** Writes the image over the instance, whose memory `view` shows. False when a new instance is the better way. */
 export function applyImage(image: Image, instance: Resettable, view: Buffer): boolean {
-  const size = image.memory.length;
-  if (view.length !== size) {
-    if (instance.memory.buffer.byteLength !== size) return false;
-    return applyImage(image, instance, Buffer.from(instance.memory.buffer));
-  }
+  const imageBytes = image.memory.length;
+  const usedBytes = instance.size ? (instance.size.value as number) * pageBytes : view.length;
+  if (usedBytes - imageBytes > zeroedBytes || (!instance.size && usedBytes !== imageBytes)) return false;
   restoreMemory(image.memory, view);
+  if (usedBytes > imageBytes) view.fill(0, imageBytes, usedBytes);
   restoreGlobals(image.globals, instance.globals);
   return true;
 }
@@ -57,5 +58,6 @@ function restoreGlobals(values: readonly unknown[], globals: readonly WebAssembl
 export function applyImageToNew(image: Image, instance: Resettable): void {
   const missing = (image.memory.length - instance.memory.buffer.byteLength) / pageBytes;
   if (missing > 0) instance.memory.grow(missing);
-  applyImage(image, instance, Buffer.from(instance.memory.buffer));
+  restoreMemory(image.memory, Buffer.from(instance.memory.buffer));
+  restoreGlobals(image.globals, instance.globals);
 }

@@ -38,7 +38,7 @@ export class WapcInstance implements GuestInstance {
   readonly #exports: Readonly<Record<string, unknown>>;
   readonly memory: GuestMemory;
   readonly #resettable: Resettable;
-  readonly #growMark: WebAssembly.Global | undefined;
+  readonly #growFailed: WebAssembly.Global | undefined;
   readonly #guestCall: GuestCall;
   #call = noCall;
   #abandoned = false;
@@ -61,8 +61,10 @@ export class WapcInstance implements GuestInstance {
     this.#exports = new WebAssembly.Instance(shared.module, imports).exports;
     this.memory = new GuestMemory(this.#exports.memory as WebAssembly.Memory);
     const globals = instrumented.globals.map((name) => this.#exports[name] as WebAssembly.Global);
-    this.#resettable = { memory: this.memory.memory, globals };
-    this.#growMark = instrumented.growMark ? (this.#exports[instrumented.growMark] as WebAssembly.Global) : undefined;
+    const { growth } = instrumented;
+    const size = growth && (this.#exports[growth.size] as WebAssembly.Global);
+    this.#resettable = { memory: this.memory.memory, globals, size };
+    this.#growFailed = growth && (this.#exports[growth.failed] as WebAssembly.Global);
     this.#guestCall = this.#wrap(this.#exports.__guest_call as (...numbers: number[]) => number);
     if (shared.image) applyImageToNew(shared.image, this.#resettable);
   }
@@ -92,7 +94,7 @@ export class WapcInstance implements GuestInstance {
       await this.#wrap(exported)();
     } catch (thrown) {
       if (thrown instanceof GuestExit && thrown.status === 0) return;
-      const text = describeTrap(thrown, name, this.#growMark?.value === 1);
+      const text = describeTrap(thrown, name, this.#growFailed?.value === 1);
       throw new WattleError('E_WASM_START', text.replace(/^E_[A-Z_]+: /, ''), { cause: thrown });
     }
   }
@@ -132,7 +134,7 @@ export class WapcInstance implements GuestInstance {
     if (this.#abandoned) return;
     const { bytes, start, payloadStart } = this.#call;
     const operation = bytes.toString('utf8', start, payloadStart);
-    const text = describeTrap(thrown, operation, this.#growMark?.value === 1);
+    const text = describeTrap(thrown, operation, this.#growFailed?.value === 1);
     this.#shared.world.onError(this, this.#errorText ? `${text}; it said: ${this.#errorText}` : text, true);
   }
 
