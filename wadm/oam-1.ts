@@ -18,7 +18,7 @@ import {
 
 /** `config: [{name, properties?}]`: with properties the application makes `san(app)-san(name)`, without it must exist. */
 export function readConfigUses(report: Report, fields: Fields, key: string, application: string): ConfigUse[] {
-  return readList(report, fields, key).flatMap((node) => {
+  return readList(report, fields, key).flatMap((node): ConfigUse[] => {
     const item = readFields(report, node, { what: 'a config', allowed: ['name', 'properties'] });
     const name = item && requireText(report, item, 'name');
     if (!item || !name) return [];
