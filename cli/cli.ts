@@ -2,7 +2,7 @@
 // in one way. A handler throws; what it threw becomes one line and an exit code here and nowhere else.
 import { Option, type Command as Program } from 'commander';
 import type { ConnectionOptions, LatticeConnection } from '../lattice/connection.ts';
-import { exitCodeOf, toWattleError } from '../lattice/errors.ts';
+import { exitCodeOf, toWattleError, WattleError } from '../lattice/errors.ts';
 import { readSettings, type SettingName, type Settings, settingRows } from '../lattice/settings.ts';
 import type { Cli, Options } from './command.ts';
 import type { Output } from './output.ts';
@@ -45,10 +45,15 @@ export function readOptions<N extends SettingName>(names: readonly N[], options:
   return readSettings(names, flags);
 }
 
-/** Where the lattice is: what was asked for, else the platform of the data directory, else the usual port on this machine. */
+/**
+ * Where the lattice is: what was asked for, else the platform of the data directory, else the usual port on this machine.
+ * Throws E_NOT_RUNNING when a data directory was named and no platform runs there: the usual port would be another's.
+ */
 export function planConnection(options: Options): ConnectionOptions {
   const settings = readOptions(connectionSettings, options);
   const platform = settings.natsUrl === undefined ? readPlatform(settings.dataDir) : undefined;
+  if (settings.natsUrl === undefined && !platform && settings.dataDir !== settingRows.dataDir.default)
+    throw new WattleError('E_NOT_RUNNING', `no platform runs in ${settings.dataDir}`);
   const named = options.lattice !== undefined || settings.lattice !== settingRows.lattice.default;
   return {
     lattice: named ? settings.lattice : (platform?.lattice ?? settings.lattice),
@@ -84,12 +89,16 @@ function addConnection(program: Program): Program {
 const addExamples = (program: Program, lines: readonly string[]): Program =>
   program.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ wattle ${line}`).join('\n')}`);
 
+async function open(options: Options): Promise<LatticeConnection> {
+  const plan = planConnection(options);
+  const { LatticeConnection } = await import('../lattice/connection.ts');
+  return LatticeConnection.start(plan);
+}
+
 export function createCli(output: Output): Cli {
   let opened: Promise<LatticeConnection> | undefined;
   const connect = (options: Options): Promise<LatticeConnection> => {
-    opened ??= import('../lattice/connection.ts').then(({ LatticeConnection }) =>
-      LatticeConnection.start(planConnection(options)),
-    );
+    opened ??= open(options);
     return opened;
   };
   const close = async (): Promise<void> => {

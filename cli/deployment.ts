@@ -65,8 +65,8 @@ export interface DeploymentWatch {
   readonly file: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** One line for each change of a part. */
-  onProgress(line: string): void;
+  /** One line for each change of a part, and the part. */
+  onProgress(line: string, part: ScalerStatus): void;
 }
 
 const pollMs = 500;
@@ -74,8 +74,12 @@ const pollMs = 500;
 const positionOf = (file: string, part: ScalerStatus): string =>
   part.line === undefined ? '' : ` (${file}:${part.line}:${part.column ?? 1})`;
 
-const describe = (file: string, part: ScalerStatus): string =>
-  `${part.kind} ${part.name}: ${part.status.type}${part.status.message ? `: ${part.status.message}` : ''}${positionOf(file, part)}`;
+/** One line on a part; where it stands in the manifest only when that is of use. */
+function describePart(file: string, part: ScalerStatus): string {
+  const { type, message } = part.status;
+  const position = type === 'failed' || type === 'unhealthy' ? positionOf(file, part) : '';
+  return `  ${type.padEnd(11)}  ${part.kind} ${part.name}${message ? `: ${message}` : ''}${position}`;
+}
 
 /** Failed by what a user wrote or must do: waiting would only hide it, though wadm goes on trying. */
 const needsUser = (part: ScalerStatus): boolean =>
@@ -129,10 +133,10 @@ const isOfVersion = (status: AppStatus, app: Deployed): boolean =>
   status.version === '' || app.version === '' || status.version === app.version;
 
 function reportChange(seen: Map<string, string>, part: ScalerStatus, watch: DeploymentWatch): void {
-  const line = describe(watch.file, part);
+  const line = describePart(watch.file, part);
   if (seen.get(part.id) === line) return;
   seen.set(part.id, line);
-  watch.onProgress(`  ${line}`);
+  watch.onProgress(line, part);
 }
 
 interface ChangeSignal extends Disposable {

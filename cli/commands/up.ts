@@ -78,8 +78,13 @@ async function deployAll(
     const app = await putManifest(wadm, source, () => undefined);
     await wadm.deploy(app.name, app.version);
     cli.note(`Deploying ${app.name} version ${app.version}`);
-    const watch = { file: source.file, timeoutMs: deployWaitMs, signal: around.stop.signal, onProgress: cli.note };
-    await awaitDeployed(connection, wadm, app, watch);
+    await awaitDeployed(connection, wadm, app, {
+      file: source.file,
+      timeoutMs: deployWaitMs,
+      signal: around.stop.signal,
+      // what wadm does stands in its log, on the same terminal
+      onProgress: (line, part) => part.status.type === 'reconciling' || cli.note(line),
+    });
   }
 }
 
@@ -158,7 +163,7 @@ async function planSurroundings(cli: Cli, options: Options): Promise<Omit<Surrou
   const settings = cli.readSettings([...upSettings, 'lattice'], options);
   const limitMs = Math.min(settings.drainMs, settings.actorDeadlineMs) + stopMarginMs;
   return {
-    connection: { ...planConnection(options), lattice: settings.lattice, url: settings.natsUrl ?? '' },
+    connection: planConnection({ ...options, lattice: settings.lattice, natsUrl: settings.natsUrl ?? '' }),
     stop: createStopSignal(limitMs, cli.note),
     logLevel: settings.logLevel,
   };

@@ -79,9 +79,11 @@ describe('the way to the lattice', () => {
     });
   });
 
-  test('is the usual port when no platform runs', async () => {
+  test('is nowhere when a data directory without a platform is named', async () => {
     await using directory = await startTemporaryDirectory();
-    expect(planConnection({ dataDir: directory.path })).toMatchObject({ url: 'nats://127.0.0.1:4222' });
+    expect(() => planConnection({ dataDir: directory.path })).toThrow(
+      expect.objectContaining({ code: 'E_NOT_RUNNING', message: expect.stringContaining(directory.path) }),
+    );
   });
 });
 
