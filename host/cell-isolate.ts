@@ -15,8 +15,9 @@ import {
   messageBytes,
   startMs,
 } from './engine/limits.ts';
-import { type IsolateSocket, listenForIsolate } from './isolate-socket.ts';
-import type { HostCall, Isolate, IsolateHandlers, IsolateSpec } from './isolates.ts';
+import { encodeOperation, readHostCall } from './isolate-frames.ts';
+import { closed, type IsolateSocket, listenForIsolate } from './isolate-socket.ts';
+import type { Isolate, IsolateHandlers, IsolateSpec } from './isolates.ts';
 
 export interface OpenOptions {
   readonly cell: CellProcess;
@@ -267,7 +268,7 @@ export class CellIsolate implements Isolate, CellListener {
   }
 
   async #settle(error: WattleError, hadStarted: (call: Pending) => boolean): Promise<void> {
-    await this.#lastFrames();
+    if (this.#socket) await closed(this.#socket, lastFramesMs);
     this.#isGone = true;
     this.#socket?.destroy();
     this.#ready.reject(error);
@@ -284,40 +285,4 @@ export class CellIsolate implements Isolate, CellListener {
     this.#calls.rejectAll((call) => (hadStarted(call) ? (error.code === 'E_ACTOR_MEMORY' ? error : lost) : notStarted));
     this.#gone.resolve();
   }
-
-  #lastFrames(): Promise<void> {
-    const socket = this.#socket;
-    if (!socket || socket.closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, lastFramesMs);
-      socket.once('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  }
-}
-
-function readHostCall({ bytes, start, end }: Frame): HostCall {
-  const lengths = [bytes.readUInt16LE(start), bytes.readUInt16LE(start + 2), bytes.readUInt16LE(start + 4)] as const;
-  let at = start + 6;
-  const names = lengths.map((length) => {
-    at += length;
-    return bytes.toString('utf8', at - length, at);
-  });
-  if (at > end) throw new WattleError('E_INVOCATION', 'a host call is malformed');
-  const [binding, namespace, operation] = names as [string, string, string];
-  return { binding, namespace, operation, payload: bytes.subarray(at, end) };
-}
-
-const operations = new Map<string, Buffer>();
-const knownOperations = 1000;
-
-/** Operations are few and come again: their bytes are kept. */
-function encodeOperation(operation: string): Buffer {
-  const known = operations.get(operation);
-  if (known) return known;
-  const bytes = Buffer.from(operation);
-  if (operations.size < knownOperations) operations.set(operation, bytes);
-  return bytes;
 }

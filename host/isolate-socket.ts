@@ -98,3 +98,15 @@ export async function listenForIsolate(options: ListenOptions): Promise<IsolateS
   if (process.getuid?.() === 0 && process.platform !== 'win32') await chmod(path, 0o666);
   return { path, token, connected: connected.promise, close };
 }
+
+/** Resolves when the connection has closed, all it carried having been read, or after `timeoutMs`. */
+export function closed(connection: Socket, timeoutMs: number): Promise<void> {
+  if (connection.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeoutMs);
+    connection.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

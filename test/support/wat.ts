@@ -13,8 +13,8 @@ const features = {
 const more = { threads: true, tail_call: true, exceptions: true, memory64: true, multi_memory: true } as const;
 
 /** The binary of a module in text format. Not validated, so that bad modules can be made. */
-export function parseWat(text: string, name = 'test.wat'): Uint8Array {
-  const module = wabt.parseWat(name, text, { ...features, ...more });
+export function wat(text: string): Uint8Array {
+  const module = wabt.parseWat('test.wat', text, { ...features, ...more });
   try {
     return new Uint8Array(module.toBinary({ write_debug_names: true }).buffer);
   } finally {
@@ -49,7 +49,7 @@ export interface ActorText {
 
 /** An actor from the body of its `__guest_call`. Functions at hand: $request $respond $fail, with `host` $host $log …. */
 export const actor = ({ call, fields = '', imports: first = '', host = false, memory = '1' }: ActorText): Uint8Array =>
-  parseWat(`(module ${first} ${imports} ${host ? hostImports : ''}
+  wat(`(module ${first} ${imports} ${host ? hostImports : ''}
     (memory (export "memory") ${memory})
     ${fields}
     (func $guest_call (export "__guest_call") (param $op i32) (param $len i32) (result i32)

@@ -10,6 +10,7 @@ import { applyImage, applyImageToNew, type Image, type Resettable, takeImage } f
 import { describeTrap } from '../trap.ts';
 import { GuestExit } from '../wasi/preview1.ts';
 import type { Abi, GuestFactory, GuestInstance, GuestWorld, IncomingCall } from './abi.ts';
+import { HostAnswer } from './host-answer.ts';
 import { createImports } from './wapc-imports.ts';
 
 const nothing: Buffer = Buffer.alloc(0);
@@ -46,9 +47,7 @@ export class WapcInstance implements GuestInstance {
   #response: Buffer = Buffer.allocUnsafeSlow(scratchBytes);
   #responseLength = 0;
   #errorText: string | undefined;
-  #hostAnswer: Buffer = Buffer.allocUnsafeSlow(scratchBytes);
-  #hostAnswerLength = 0;
-  #hostSucceeded = true;
+  readonly #answer = new HostAnswer();
   #resume: ((code: number) => void) | undefined;
   #stop: ((reason: Error) => void) | undefined;
   readonly #onReturn = (code: number): void => this.#finish(code);
@@ -103,8 +102,7 @@ export class WapcInstance implements GuestInstance {
     this.#call = call;
     this.#responseLength = 0;
     this.#errorText = undefined;
-    this.#hostAnswerLength = 0;
-    this.#hostSucceeded = true;
+    this.#answer.clear();
     let code: number | Promise<number>;
     try {
       code = this.#guestCall(call.payloadStart - call.start, call.end - call.payloadStart);
@@ -126,8 +124,10 @@ export class WapcInstance implements GuestInstance {
 
   /** guest_error text, else the last host_error, else the code (protocol.md 7.2). */
   #explain(code: number): WattleError {
-    const hostError = this.#hostSucceeded ? '' : this.#hostAnswer.toString('utf8', 0, this.#hostAnswerLength);
-    return new WattleError('E_ACTOR_ERROR', this.#errorText || hostError || `__guest_call returned ${code}`);
+    return new WattleError(
+      'E_ACTOR_ERROR',
+      this.#errorText || this.#answer.errorText || `__guest_call returned ${code}`,
+    );
   }
 
   #trap(thrown: unknown): void {
@@ -139,18 +139,10 @@ export class WapcInstance implements GuestInstance {
   }
 
   onReply(succeeded: boolean, answer: Span): void {
-    this.#setHostAnswer(succeeded, answer);
+    this.#answer.set(succeeded, answer);
     const resume = this.#resume;
     this.#resume = undefined;
     resume?.(succeeded ? 1 : 0);
-  }
-
-  #setHostAnswer(succeeded: boolean, { bytes, start, end }: Span): void {
-    const length = end - start;
-    if (length > this.#hostAnswer.length) this.#hostAnswer = Buffer.allocUnsafeSlow(length);
-    bytes.copy(this.#hostAnswer, 0, start, end);
-    this.#hostAnswerLength = length;
-    this.#hostSucceeded = succeeded;
   }
 
   abandon(): void {
@@ -161,8 +153,7 @@ export class WapcInstance implements GuestInstance {
   reset(): boolean {
     const { image } = this.#shared;
     if (!image || !this.#shared.instrumented.resettable) return false;
-    if (this.#hostAnswer.length > keptBytes) this.#hostAnswer = Buffer.allocUnsafeSlow(scratchBytes);
-    this.#hostAnswerLength = 0;
+    this.#answer.clear();
     this.#call = noCall;
     return applyImage(image, this.#resettable, this.memory.view);
   }
@@ -199,11 +190,11 @@ export class WapcInstance implements GuestInstance {
   }
 
   hostAnswerLength(succeeded: boolean): number {
-    return this.#hostSucceeded === succeeded ? this.#hostAnswerLength : 0;
+    return this.#answer.lengthIf(succeeded);
   }
 
   writeHostAnswer(succeeded: boolean, pointer: number): void {
-    this.memory.write(pointer, this.#hostAnswer, 0, this.hostAnswerLength(succeeded));
+    this.memory.write(pointer, this.#answer.bytes, 0, this.#answer.lengthIf(succeeded));
   }
 
   /** Spans of binding, namespace, operation and payload as pairs of pointer and length. */
@@ -215,7 +206,7 @@ export class WapcInstance implements GuestInstance {
       return this.#dispatch({ callId: this.callId, binding, namespace, operation, payload });
     } catch (error) {
       const text = Buffer.from(formatError(toWattleError(error)));
-      this.#setHostAnswer(false, { bytes: text, start: 0, end: text.length });
+      this.#answer.set(false, { bytes: text, start: 0, end: text.length });
       return 0;
     }
   }
@@ -248,7 +239,7 @@ export class WapcInstance implements GuestInstance {
         call.operation.bytes.toString('utf8', call.operation.start, call.operation.end),
         call.payload,
       );
-      this.#setHostAnswer(true, { bytes: Buffer.from(answer), start: 0, end: answer.length });
+      this.#answer.set(true, { bytes: Buffer.from(answer), start: 0, end: answer.length });
       return 1;
     }
     if (this.#starting) throw new WattleError('E_NO_CAPABILITY', 'an actor cannot call others while it starts');
