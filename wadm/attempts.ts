@@ -57,7 +57,8 @@ export class Attempts {
   /** It was accepted: its effect shows later, or an event says why not. */
   onAccepted(command: Command, nowMs: number): void {
     const attempt = this.#byKey.get(commandKey(command));
-    if (!attempt) return;
+    // the event of a failure can be quicker than the answer
+    if (!attempt?.inFlight) return;
     this.#byKey.set(commandKey(command), { ...attempt, inFlight: false, nextMs: nowMs + commandSettleMs(command) });
   }
 
@@ -99,9 +100,9 @@ export class Attempts {
     for (const [key, attempt] of this.#byKey) if (!asked.has(key) && !attempt.inFlight) this.#byKey.delete(key);
   }
 
-  /** When the next command becomes due by time alone; undefined when none waits. */
-  nextMs(): number | undefined {
-    const waiting = [...this.#byKey.values()].filter((attempt) => !attempt.inFlight).map((attempt) => attempt.nextMs);
-    return waiting.length > 0 ? Math.min(...waiting) : undefined;
+  /** When the next command becomes due by time alone. What is due already waits for something else, which will wake the loop. */
+  nextMs(nowMs: number): number | undefined {
+    const waiting = [...this.#byKey.values()].filter((attempt) => !attempt.inFlight && attempt.nextMs > nowMs);
+    return waiting.length > 0 ? Math.min(...waiting.map((attempt) => attempt.nextMs)) : undefined;
   }
 }

@@ -103,8 +103,8 @@ export class Reconciler {
       for (const [index, planned] of pass.planned.entries()) this.#carryOut(pass.records[index]!, planned);
     }
     this.#tell(this.#createStatuses(pass));
-    const nextMs = this.#attempts.nextMs();
-    if (nextMs !== undefined) this.#schedule(Math.max(nextMs, Date.now() + passEveryMs));
+    const nextMs = this.#attempts.nextMs(Date.now());
+    if (nextMs !== undefined) this.#schedule(nextMs);
   }
 
   /** Sends the earliest stage that is not through; later ones follow when the answers to it are there. */
