@@ -152,7 +152,8 @@ export class Store {
     const follow = async (): Promise<void> => {
       for await (const entry of iterator) {
         this.#onEntry(entry);
-        if (entry.delta === 0) resolve();
+        // with the last of the entries that were there, and with any later one
+        if (entry.isUpdate || entry.delta === 0) resolve();
       }
     };
     follow().catch(reject);
