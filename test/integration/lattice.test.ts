@@ -120,7 +120,7 @@ describe('A hostile module', () => {
     const file = join(platform.dataDir, 'hostile.wasm');
     await writeFile(
       file,
-      await wat(
+      wat(
         '(module (memory (export "memory") 1) (func (export "__guest_call") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1)))',
       ),
     );
@@ -132,7 +132,7 @@ describe('A hostile module', () => {
     const table = join(platform.dataDir, 'table.wasm');
     await writeFile(
       table,
-      await wat(
+      wat(
         '(module (table 10000000 funcref) (memory (export "memory") 1) (func (export "__guest_call") (param i32 i32) (result i32) (i32.const 1)))',
       ),
     );

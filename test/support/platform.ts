@@ -53,7 +53,7 @@ export interface WattleProcess extends AsyncDisposable {
 }
 
 /** Starts a long-running `wattle` command and waits until it prints `ready`. */
-export async function startWattle(args: readonly string[], ready = /ready/i): Promise<WattleProcess> {
+export async function startWattle(args: readonly string[], ready = /is ready|serves lattice/): Promise<WattleProcess> {
   const dataDir = args[args.indexOf('--data-dir') + 1] ?? '';
   const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
