@@ -55,11 +55,14 @@ export function createProgram(cli: Cli): Program {
   return program;
 }
 
-/** True when the words ask for JSON; known before they are parsed, so that a parse error is JSON as well. */
-export const asksForJson = (words: readonly string[]): boolean =>
-  words.some(
-    (word, at) => /^(--output=|-o=?)json$/.test(word) || (/^(--output|-o)$/.test(word) && words[at + 1] === 'json'),
-  );
+/** True when the words ask for JSON, the last one counting; known before they are parsed, so that a parse error is JSON too. */
+export function asksForJson(words: readonly string[]): boolean {
+  const formats = words.flatMap((word, at) => {
+    if (word === '--output' || word === '-o') return [words[at + 1]];
+    return /^(?:--output=|-o=?)(.+)$/.exec(word)?.[1] ?? [];
+  });
+  return formats.at(-1) === 'json';
+}
 
 /** What commander threw as our error: its first line is what is wrong, a suggestion becomes the hint. */
 function toUsageError(error: CommanderError): WattleError {

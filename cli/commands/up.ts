@@ -188,7 +188,8 @@ async function runDetached(cli: Cli, options: Options): Promise<void> {
   const { logFileOf, readPlatform } = await import('../platform.ts');
   // asked here as well, so that the answer does not wait for a new process
   await refuseSecond(dataDir, readPlatform(dataDir));
-  const words = process.argv.slice(1).filter((word) => word !== '--detach' && word !== '-d');
+  // its log is text in any case: that is where its error is read from
+  const words = [...process.argv.slice(1).filter((word) => word !== '--detach' && word !== '-d'), '--output', 'text'];
   const platform = await startDetached({ dataDir, words, onProgress: cli.note });
   const connection = await cli.connect({ ...options, natsUrl: platform.natsUrl });
   const facts = {

@@ -92,6 +92,7 @@ test.each([
   [['--output=json', 'app'], true],
   [['-o', 'json'], true],
   [['-ojson'], true],
+  [['-o', 'json', '--output', 'text'], false],
   [['app', 'list'], false],
   [['call', 'x', 'y', 'json'], false],
 ])('%j asks for JSON: %s', (words, json) => {
