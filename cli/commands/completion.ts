@@ -17,6 +17,7 @@ export const completion: Command = {
       );
     cli.addExamples(command, [
       'completion bash > ~/.local/share/bash-completion/completions/wattle',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
       'completion zsh > "${fpath[1]}/_wattle"',
     ]);
   },
