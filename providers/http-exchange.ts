@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { handleRequest } from '../lattice/contracts/http-server.ts';
 import { toWattleError, WattleError } from '../lattice/errors.ts';
+import { withDeadline } from './deadline.ts';
 import { type AnswerOptions, statusOf, writeAnswer, writeError } from './http-answer.ts';
 import { readBody } from './http-body.ts';
 import { corsLines, isPreflight, preflightLines } from './http-cors.ts';
@@ -79,16 +80,6 @@ function answersItself({ request, response }: HttpExchange, route: HttpRoute, op
   return true;
 }
 
-/** The call's outcome, or E_TIMEOUT after the time the link allows; the call itself has its own deadline. */
-async function within<T>(call: Promise<T>, timeoutMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new WattleError('E_TIMEOUT', `the actor did not answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([call, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** The call has a deadline of its own too; this is the one of the link. */
+const within = (call: Promise<Uint8Array>, timeoutMs: number): Promise<Uint8Array> =>
+  withDeadline(call, timeoutMs, () => new WattleError('E_TIMEOUT', `the actor did not answer within ${timeoutMs} ms`));

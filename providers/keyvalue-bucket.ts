@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KV, KvEntry } from '@nats-io/kv';
 import type { LatticeConnection } from '../lattice/connection.ts';
 import { toWattleError, WattleError } from '../lattice/errors.ts';
+import { withDeadline } from './deadline.ts';
 import type { KeyValueStore } from './keyvalue.ts';
 import * as change from './keyvalue-change.ts';
 import { decodeValue, encodeKey, encodeValue, isExpired, type StoredValue } from './keyvalue-value.ts';
@@ -24,7 +25,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-const writeTimeoutMs = 2000;
+const storeTimeoutMs = 2000;
 /** Lost races before a change gives up; each waits a little longer. */
 const attempts = 100;
 /** How many keys, and how large values, are remembered to save the read before a write. */
@@ -118,7 +119,7 @@ export class BucketStore implements KeyValueStore {
   async #entry(bucket: KV, encodedKey: string): Promise<Known> {
     let entry: KvEntry | null;
     try {
-      entry = await bucket.get(encodedKey);
+      entry = await this.#answer(bucket.get(encodedKey));
     } catch (cause) {
       throw this.#storeError(cause);
     }
@@ -186,13 +187,13 @@ export class BucketStore implements KeyValueStore {
   ): Promise<boolean> {
     try {
       if (!value) {
-        await bucket.delete(key, expecting(revision));
+        await this.#answer(bucket.delete(key, expecting(revision)));
         this.#known.delete(key);
         return true;
       }
       const bytes = encodeValue(value);
       this.#checkSize(bytes.length);
-      const written = await bucket.put(key, bytes, { ...expecting(revision), timeout: writeTimeoutMs });
+      const written = await this.#answer(bucket.put(key, bytes, expecting(revision)));
       this.#remember(key, { revision: written, value }, bytes.length);
       return true;
     } catch (thrown) {
@@ -213,6 +214,10 @@ export class BucketStore implements KeyValueStore {
     const most = (this.#connection.nats.info?.max_payload ?? 1024 * 1024) - 1024;
     if (size > most)
       throw new WattleError('E_TOO_LARGE', `a value of ${size} bytes; bucket ${this.name} holds ${most} at most`);
+  }
+
+  #answer<T>(asked: Promise<T>): Promise<T> {
+    return withDeadline(asked, storeTimeoutMs, () => new Error(`no answer within ${storeTimeoutMs} ms`));
   }
 
   #storeError(cause: unknown): WattleError {

@@ -1,7 +1,8 @@
 // The embedded keyvalue provider: values live in a JetStream bucket of the lattice itself, so nothing else has to run.
 import { keyvalue } from '../lattice/contracts/keyvalue.ts';
-import { WattleError } from '../lattice/errors.ts';
+import { toWattleError, WattleError } from '../lattice/errors.ts';
 import { buckets } from '../lattice/subjects.ts';
+import { withDeadline } from './deadline.ts';
 import { StoreLinks } from './keyvalue.ts';
 import { BucketStore } from './keyvalue-bucket.ts';
 import {
@@ -56,17 +57,11 @@ class KeyValueNats implements ProviderInstance {
   }
 
   async checkHealth(): Promise<void> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`no answer within ${healthTimeoutMs} ms`)), healthTimeoutMs);
-    try {
-      await Promise.race([this.#context.connection.nats.rtt(), late.promise]);
-    } catch (cause) {
-      throw new WattleError('E_STORE', `NATS does not answer: ${cause instanceof Error ? cause.message : cause}`, {
-        cause,
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+    const { nats } = this.#context.connection;
+    const late = (): Error => new WattleError('E_STORE', `NATS does not answer within ${healthTimeoutMs} ms`);
+    await withDeadline(nats.rtt(), healthTimeoutMs, late).catch((cause: unknown) => {
+      throw toWattleError(cause, 'E_STORE');
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@
 import { createClient, ErrorReply } from 'redis';
 import { WattleError } from '../lattice/errors.ts';
 import type { Log } from '../lattice/log.ts';
+import { withDeadline } from './deadline.ts';
 
 const commandTimeoutMs = 2000;
 /** Waits between attempts grow to this. */
@@ -53,13 +54,13 @@ export class RedisConnection {
 
   /** Resolves when connected, or when that takes too long: it goes on trying. */
   async settle(): Promise<void> {
-    await within(this.#connected, commandTimeoutMs).catch(() => undefined);
+    await within(this.#connected).catch(() => undefined);
   }
 
   /** Runs one command. Throws E_STORE or E_STORE_TYPE; a command that failed is not sent again. */
   async run<R>(command: (client: Client) => Promise<R>): Promise<R> {
     try {
-      return await within(command(this.#client), commandTimeoutMs);
+      return await within(command(this.#client));
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       if (cause instanceof ErrorReply)
@@ -71,7 +72,7 @@ export class RedisConnection {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#client.isReady) await within(this.#client.close(), commandTimeoutMs).catch(() => this.#client.destroy());
+    if (this.#client.isReady) await within(this.#client.close()).catch(() => this.#client.destroy());
     else if (this.#client.isOpen) this.#client.destroy();
   }
 }
@@ -88,12 +89,5 @@ function titleOf(url: string): string {
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const within = <T>(promise: Promise<T>): Promise<T> =>
+  withDeadline(promise, commandTimeoutMs, () => new Error(`no answer within ${commandTimeoutMs} ms`));

@@ -2,15 +2,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LatticeConnection } from '../../lattice/connection.ts';
 import { keyvalueOperations } from '../../lattice/contracts/keyvalue.ts';
+import { createLog } from '../../lattice/log.ts';
+import { NatsServer } from '../../lattice/nats-server.ts';
 import { buckets } from '../../lattice/subjects.ts';
 import { keyvalueNatsProvider } from '../../providers/keyvalue-nats.ts';
 import { keyvalueRedisProvider } from '../../providers/keyvalue-redis.ts';
 import type { ProviderInstance } from '../../providers/provider.ts';
 import { call, describeKeyValue } from '../conformance/keyvalue.ts';
 import { eventually } from '../support/eventually.ts';
-import { startNats } from '../support/nats.ts';
+import { cacheDir, startNats } from '../support/nats.ts';
 import { linkTo, offlineConnection, startProvider } from '../support/provider.ts';
 import { startRedis } from '../support/redis.ts';
+import { startTemporaryDirectory } from '../support/temporary.ts';
 
 const { Get, Set: Put, Increment, ListAdd } = keyvalueOperations;
 const resources = new AsyncDisposableStack();
@@ -83,6 +86,32 @@ describe('keyvalue-nats', () => {
     await call(provider, ListAdd, { listName: 'large', value });
     await expect(call(provider, ListAdd, { listName: 'large', value })).rejects.toMatchObject({ code: 'E_TOO_LARGE' });
     expect(await call(provider, ListAdd, { listName: 'large', value: 'y' })).toBe(2);
+  });
+});
+
+describe('keyvalue-nats without its server', () => {
+  it('fails by name in bounded time, and goes on with what was stored when the server is back', async () => {
+    await using directory = await startTemporaryDirectory();
+    const options = { dataDir: directory.path, cacheDir, log: createLog('silent', 'nats') };
+    const server = await NatsServer.start({ ...options, port: 0 });
+    await using connection = await LatticeConnection.start({ url: server.url, lattice: 'down', name: 'test' });
+    await using provider = await startNatsStore(connection);
+    expect(await call(provider, Increment, { key: 'n', value: 1 })).toBe(1);
+    await server[Symbol.asyncDispose]();
+    const since = performance.now();
+    const attempts = [
+      call(provider, Get, 'n'),
+      call(provider, Increment, { key: 'n', value: 1 }),
+      provider.checkHealth(),
+    ];
+    const outcomes = await Promise.allSettled(attempts);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'E_STORE' } });
+    expect(performance.now() - since).toBeLessThan(3000);
+    await using _again = await NatsServer.start({ ...options, port: server.port });
+    const { value } = await eventually(() => call(provider, Get, 'n'));
+    // the increment that got no answer may have been stored, once
+    expect(['1', '2']).toContain(value);
+    expect(await call(provider, Increment, { key: 'n', value: 10 })).toBe(Number(value) + 10);
   });
 });
 
