@@ -1,6 +1,5 @@
 // The wadm API (protocol.md 5.1): a table from operation to handler. Bodies of both eras are understood; every answer is
 // JSON with a `result` word, and a refusal carries our code beside the text.
-import { randomBytes } from 'node:crypto';
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import type { LatticeConnection } from '../lattice/connection.ts';
@@ -12,7 +11,8 @@ import type { AppStatus, ModelSummary } from '../lattice/wadm-client.ts';
 import { appNamePattern } from './application.ts';
 import { checkDeployable, checkStillShared, type Deployments, sourceOf } from './deployments.ts';
 import { formatFinding, parseManifest } from './manifest.ts';
-import { type ApplicationRecord, type Store, type StoredApplication, versionsOf } from './store.ts';
+import type { ApplicationRecord, Store, StoredApplication } from './store.ts';
+import { addVersion, createUlid, removeVersion, versionsOf } from './versions.ts';
 
 export interface ApiOptions {
   readonly connection: LatticeConnection;
@@ -47,26 +47,8 @@ function parseBody<T>(schema: z.ZodType<T>, text: string): T {
   }
 }
 
-/** 26 characters of Crockford base 32: 48 bits of time, 80 of chance. */
-export function createUlid(nowMs: number): string {
-  const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-  let value = (BigInt(nowMs) << 80n) | BigInt(`0x${randomBytes(10).toString('hex')}`);
-  let text = '';
-  for (let place = 0; place < 26; place++) {
-    text = digits[Number(value & 31n)]! + text;
-    value >>= 5n;
-  }
-  return text;
-}
-
 const isStored = (record: ApplicationRecord | undefined): record is ApplicationRecord =>
   record !== undefined && versionsOf(record).length > 0;
-
-/** The manifest with its version written into the annotations. */
-function withVersion(manifest: unknown, version: string): unknown {
-  const { metadata } = manifest as { metadata: { annotations?: object } };
-  return { ...(manifest as object), metadata: { ...metadata, annotations: { ...metadata.annotations, version } } };
-}
 
 const missing = (name: string) => ({
   result: 'notfound',
@@ -132,17 +114,8 @@ export class Api {
       return { result: 'error', message, code: 'E_MANIFEST', findings, ...none };
     }
     const version = application.version ?? createUlid(Date.now());
-    const record = await this.#options.store.change(application.name, (stored) => {
-      if (Object.hasOwn(stored.manifests, version))
-        throw new WattleError('E_MANIFEST_VERSION', `Manifest version ${version} already exists`);
-      const { deleted_ms: _deleted, ...rest } = stored;
-      return {
-        ...rest,
-        manifests: { ...stored.manifests, [version]: withVersion(manifest, version) },
-        sources: { ...stored.sources, [version]: text },
-        order: [...versionsOf(stored), version],
-      };
-    });
+    const added = { version, manifest, text };
+    const record = await this.#options.store.change(application.name, (stored) => addVersion(stored, added));
     const total = record ? versionsOf(record).length : 0;
     return {
       result: total > 1 ? 'newversion' : 'created',
@@ -262,7 +235,7 @@ export class Api {
       return noop(`Model version ${gone} does not exist`);
     const undeploy = record.deployed_version != null && (gone === undefined || gone === record.deployed_version);
     if (undeploy) this.#checkUnused(name);
-    await this.#options.store.change(name, (stored) => withoutVersion(stored, gone));
+    await this.#options.store.change(name, (stored) => removeVersion(stored, gone, Date.now()));
     if (undeploy) this.#publish('manifest_unpublished', { name });
     const what = gone === undefined ? `Successfully deleted model ${name}` : `Model version ${gone} deleted`;
     return { result: 'deleted', message: what, undeploy };
@@ -280,21 +253,4 @@ export class Api {
     const body = createCloudEvent(`com.wadm.${event}`, 'wadm', data);
     nats.publish(wadmSubjects.event(lattice, event), JSON.stringify(body));
   }
-}
-
-/** Without one version, or (undefined) without any; what runs of it then has to go, and the record stays until it has. */
-function withoutVersion(stored: StoredApplication, version: string | undefined): StoredApplication {
-  const keep = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(Object.entries(map).filter(([key]) => version !== undefined && key !== version));
-  const manifests = keep(stored.manifests);
-  const deployed = stored.deployed_version;
-  const next = {
-    ...stored,
-    manifests,
-    sources: keep(stored.sources),
-    order: Object.keys(manifests),
-    deployed_version: deployed != null && Object.hasOwn(manifests, deployed) ? deployed : null,
-  };
-  next.order = versionsOf(stored).filter((one) => Object.hasOwn(manifests, one));
-  return Object.keys(manifests).length === 0 ? { ...next, leave_running: false, deleted_ms: Date.now() } : next;
 }

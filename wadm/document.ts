@@ -32,13 +32,17 @@ export type Node = MapNode | ListNode | ScalarNode;
 export const maxManifestBytes = 1024 * 1024;
 const maxDepth = 64;
 const maxNodes = 50_000;
+/** Line ends, colons, commas and opening brackets: what the parser's work grows with. */
+const maxMarks = 40_000;
 const start: Position = { line: 1, column: 1 };
 
 /** Thrown inside this file only; `parseText` makes a finding of it. The cause is the place. */
 const refusal = (at: Position, message: string): WattleError => new WattleError('E_MANIFEST', message, { cause: at });
 
-/** A cheap look before the real parser, which recurses: open brackets, and dashes or question marks that nest on one line. */
+/** A cheap look before the real parser, which is slow and recurses: how much there is, open brackets, and dashes or question marks that nest on one line. */
 function checkNesting(text: string): void {
+  if ((text.match(/[\n:,[{]/g)?.length ?? 0) > maxMarks)
+    throw refusal(start, `more than ${maxMarks} lines, keys and list items`);
   let open = 0;
   let line = 1;
   for (const raw of text.split('\n')) {

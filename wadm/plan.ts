@@ -59,7 +59,9 @@ export function planAll(applications: readonly KnownApplication[], state: Lattic
   });
   const wanted = collectWanted(planned.flatMap((one) => one.units));
   return planned.map(({ known, units }) => {
-    const left = known.leaveRunning ? { removals: [], owned: known.owned } : planRemovals(known, wanted, state);
+    const left = known.leaveRunning
+      ? { removals: [], owned: known.owned }
+      : planRemovals({ known, units }, wanted, state);
     return { name: known.name, units, ...left };
   });
 }
@@ -101,7 +103,7 @@ function isLeftOver(one: Marked, application: string, wanted: Wanted): boolean {
 }
 
 function planRemovals(
-  known: KnownApplication,
+  { known, units }: { known: KnownApplication; units: readonly PlannedUnit[] },
   wanted: Wanted,
   state: LatticeState,
 ): Pick<PlannedApplication, 'removals' | 'owned'> {
@@ -112,8 +114,9 @@ function planRemovals(
   const orphanLinks = links.filter((key) => !wanted.links.has(linkKeyText(key)));
   const stops = planStops(known.name, wanted, state);
   const first: Command[] = [...orphanLinks.map((key): Command => ({ type: 'delete-link', key })), ...stops];
-  // config goes last: what still runs may still read it
-  const orphanConfigs = first.length > 0 ? [] : configs.filter((name) => !wanted.configs.has(name));
+  // config goes last: what still runs, or is kept until its successor stands, may still read it
+  const settled = first.length === 0 && units.every((one) => one.status.type === 'deployed');
+  const orphanConfigs = !settled ? [] : configs.filter((name) => !wanted.configs.has(name));
   const last = orphanConfigs.map((name): Command => ({ type: 'delete-config', name }));
   return { removals: [...first, ...last], owned: { links, configs } };
 }

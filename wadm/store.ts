@@ -32,13 +32,6 @@ export interface ApplicationRecord extends StoredApplication {
   readonly revision: number;
 }
 
-/** Versions in the order they were put. */
-export const versionsOf = (record: StoredApplication): string[] => {
-  const known = Object.keys(record.manifests);
-  const order = (record.order ?? []).filter((version) => known.includes(version));
-  return [...order, ...known.filter((version) => !order.includes(version))];
-};
-
 const emptyApplication = (): StoredApplication => StoredApplication.parse({});
 const nameOf = (stored: StoredApplication): string | undefined => {
   const first = Object.values(stored.manifests)[0] as { metadata?: { name?: unknown } } | undefined;
