@@ -26,6 +26,9 @@ const resolveKey = (source: string, contract: string, name: string): string => `
 const sameLink = (link: Link, key: LinkKey): boolean =>
   link.name === key.name && contractNameOf(link) === contractNameOf(key);
 
+const isNamed = (link: Link, key: LinkKey): boolean =>
+  link.name === key.name && link.wit_namespace === key.wit_namespace && link.wit_package === key.wit_package;
+
 export interface LatticeDataOptions {
   readonly connection: LatticeConnection;
   readonly log: Log;
@@ -126,7 +129,8 @@ export class LatticeData {
   async deleteLink(key: LinkKey): Promise<Link | undefined> {
     let deleted: Link | undefined;
     await this.#changeActor(key.source_id, (record) => {
-      deleted = record.links.find((link) => sameLink(link, key));
+      // a key has no interfaces, so `wasi:http` alone does not say which direction: as written comes first
+      deleted = record.links.find((link) => isNamed(link, key)) ?? record.links.find((link) => sameLink(link, key));
       return deleted ? { ...record, links: record.links.filter((link) => link !== deleted) } : record;
     });
     return deleted;
