@@ -136,7 +136,7 @@ export const settingRows = {
     'how long work in flight may take to finish when an actor is replaced or stopped',
     { env: ['WATTLE_DRAIN_MS'] },
   ),
-  cellMemoryMb: required('number', '--cell-memory <mb>', 3072, 'address space of one cell process', {
+  cellMemoryMb: required('number', '--cell-memory <mb>', 3072, 'writable memory of one cell process', {
     env: ['WATTLE_CELL_MEMORY_MB'],
   }),
   logLevel: required('string', '--log-level <level>', 'info', 'debug, info, warn or error', {
