@@ -25,124 +25,132 @@ interface Row<K extends Kind = Kind, Optional extends boolean = boolean> {
   readonly secret: boolean;
 }
 
-type Extra = { env?: readonly string[]; secret?: boolean };
+/** What a row says beside its kind and flag. */
+interface Facts {
+  readonly doc: string;
+  readonly env?: readonly string[];
+  readonly secret?: boolean;
+}
 
-const required = <K extends Kind>(
-  kind: K,
-  flag: string,
-  value: ValueOf[K],
-  doc: string,
-  extra: Extra = {},
-): Row<K, false> => ({
+const optional = <K extends Kind>(kind: K, flag: string, { doc, env = [], secret = false }: Facts): Row<K, true> => ({
   kind,
   flag,
-  env: extra.env ?? [],
-  default: value,
-  optional: false,
-  doc,
-  secret: extra.secret ?? false,
-});
-const optional = <K extends Kind>(kind: K, flag: string, doc: string, extra: Extra = {}): Row<K, true> => ({
-  kind,
-  flag,
-  env: extra.env ?? [],
+  env,
   default: undefined,
   optional: true,
   doc,
-  secret: extra.secret ?? false,
+  secret,
+});
+const required = <K extends Kind>(kind: K, flag: string, facts: Facts & { default: ValueOf[K] }): Row<K, false> => ({
+  ...optional(kind, flag, facts),
+  default: facts.default,
+  optional: false,
 });
 
 const home = join(homedir(), '.wattle');
 
 /** Every setting of the product. A command picks the rows it takes by name. */
 export const settingRows = {
-  dataDir: required(
-    'string',
-    '--data-dir <dir>',
-    home,
-    'where this machine keeps keys, caches and the embedded store',
-    { env: ['WATTLE_DATA_DIR'] },
-  ),
-  lattice: required('string', '--lattice <name>', 'default', 'name of the lattice', {
+  dataDir: required('string', '--data-dir <dir>', {
+    default: home,
+    doc: 'where this machine keeps keys, caches and the embedded store',
+    env: ['WATTLE_DATA_DIR'],
+  }),
+  lattice: required('string', '--lattice <name>', {
+    default: 'default',
+    doc: 'name of the lattice',
     env: ['WATTLE_LATTICE', 'WASMCLOUD_LATTICE', 'WASMCLOUD_LATTICE_PREFIX'],
   }),
-  natsUrl: optional('string', '--nats-url <url>', 'NATS system to use instead of the embedded one', {
+  natsUrl: optional('string', '--nats-url <url>', {
+    doc: 'NATS system to use instead of the embedded one',
     env: ['WATTLE_NATS_URL'],
   }),
-  natsPort: required(
-    'number',
-    '--nats-port <port>',
-    4222,
-    'port of the embedded nats-server; 0 lets the system choose',
-    { env: ['WATTLE_NATS_PORT'] },
-  ),
-  natsServer: optional('string', '--nats-server <path>', 'nats-server binary to run', { env: ['WATTLE_NATS_SERVER'] }),
-  natsCreds: optional('string', '--nats-creds <file>', 'NATS credentials file', {
+  natsPort: required('number', '--nats-port <port>', {
+    default: 4222,
+    doc: 'port of the embedded nats-server; 0 lets the system choose',
+    env: ['WATTLE_NATS_PORT'],
+  }),
+  natsServer: optional('string', '--nats-server <path>', {
+    doc: 'nats-server binary to run',
+    env: ['WATTLE_NATS_SERVER'],
+  }),
+  natsCreds: optional('string', '--nats-creds <file>', {
+    doc: 'NATS credentials file',
     env: ['WATTLE_NATS_CREDS', 'WASMCLOUD_NATS_CREDS', 'WASMCLOUD_CTL_CREDS'],
   }),
-  natsNkey: optional('string', '--nats-nkey <file>', 'file with a NATS user seed', { env: ['WATTLE_NATS_NKEY'] }),
-  natsTlsCa: optional('string', '--nats-tls-ca <file>', 'CA certificate of the NATS system', {
+  natsNkey: optional('string', '--nats-nkey <file>', { doc: 'file with a NATS user seed', env: ['WATTLE_NATS_NKEY'] }),
+  natsTlsCa: optional('string', '--nats-tls-ca <file>', {
+    doc: 'CA certificate of the NATS system',
     env: ['WATTLE_NATS_TLS_CA', 'WASMCLOUD_TLS_CA_PATH'],
   }),
-  natsTlsCert: optional('string', '--nats-tls-cert <file>', 'client certificate for NATS', {
+  natsTlsCert: optional('string', '--nats-tls-cert <file>', {
+    doc: 'client certificate for NATS',
     env: ['WATTLE_NATS_TLS_CERT'],
   }),
-  natsTlsKey: optional('string', '--nats-tls-key <file>', 'key of the client certificate', {
+  natsTlsKey: optional('string', '--nats-tls-key <file>', {
+    doc: 'key of the client certificate',
     env: ['WATTLE_NATS_TLS_KEY'],
   }),
-  label: required('map', '--label <key=value>', {}, 'label of this host; may be given again', {}),
-  name: optional('string', '--name <name>', 'friendly name of this host', { env: ['WATTLE_HOST_NAME'] }),
-  trust: required('list', '--trust <key>', [], 'account key (A…) whose modules may run; may be given again', {
+  label: required('map', '--label <key=value>', { default: {}, doc: 'label of this host; may be given again' }),
+  name: optional('string', '--name <name>', { doc: 'friendly name of this host', env: ['WATTLE_HOST_NAME'] }),
+  trust: required('list', '--trust <key>', {
+    default: [],
+    doc: 'account key (A…) whose modules may run; may be given again',
     env: ['WATTLE_TRUST'],
   }),
-  allowUnsigned: required('boolean', '--allow-unsigned', false, 'run modules without claims', {
+  allowUnsigned: required('boolean', '--allow-unsigned', {
+    default: false,
+    doc: 'run modules without claims',
     env: ['WATTLE_ALLOW_UNSIGNED'],
   }),
-  allowLegacyClaims: required(
-    'boolean',
-    '--allow-legacy-claims',
-    false,
-    'run modules whose token is of an old revision and does not cover their bytes',
-    { env: ['WATTLE_ALLOW_LEGACY_CLAIMS'] },
-  ),
-  clusterSeed: optional('string', '', 'seed (SC…) that signs invocations between hosts', {
+  allowLegacyClaims: required('boolean', '--allow-legacy-claims', {
+    default: false,
+    doc: 'run modules whose token is of an old revision and does not cover their bytes',
+    env: ['WATTLE_ALLOW_LEGACY_CLAIMS'],
+  }),
+  clusterSeed: optional('string', '', {
+    doc: 'seed (SC…) that signs invocations between hosts',
     env: ['WATTLE_CLUSTER_SEED', 'WASMCLOUD_CLUSTER_SEED'],
     secret: true,
   }),
-  clusterIssuers: required(
-    'list',
-    '--cluster-issuer <key>',
-    [],
-    'cluster key (C…) whose invocations are accepted beside our own; may be given again',
-    { env: ['WATTLE_CLUSTER_ISSUERS', 'WASMCLOUD_CLUSTER_ISSUERS'] },
-  ),
-  rpcTimeoutMs: required(
-    'number',
-    '--rpc-timeout <ms>',
-    2000,
-    'how long a call to another host or a provider may take',
-    { env: ['WATTLE_RPC_TIMEOUT_MS', 'WASMCLOUD_RPC_TIMEOUT_MS'] },
-  ),
-  actorDeadlineMs: required('number', '--actor-deadline <ms>', 5000, 'how long one invocation of an actor may take', {
+  clusterIssuers: required('list', '--cluster-issuer <key>', {
+    default: [],
+    doc: 'cluster key (C…) whose invocations are accepted beside our own; may be given again',
+    env: ['WATTLE_CLUSTER_ISSUERS', 'WASMCLOUD_CLUSTER_ISSUERS'],
+  }),
+  rpcTimeoutMs: required('number', '--rpc-timeout <ms>', {
+    default: 2000,
+    doc: 'how long a call to another host or a provider may take',
+    env: ['WATTLE_RPC_TIMEOUT_MS', 'WASMCLOUD_RPC_TIMEOUT_MS'],
+  }),
+  actorDeadlineMs: required('number', '--actor-deadline <ms>', {
+    default: 5000,
+    doc: 'how long one invocation of an actor may take',
     env: ['WATTLE_ACTOR_DEADLINE_MS'],
   }),
-  heartbeatMs: required('number', '--heartbeat <ms>', 2000, 'time between heartbeats of a host', {
+  heartbeatMs: required('number', '--heartbeat <ms>', {
+    default: 2000,
+    doc: 'time between heartbeats of a host',
     env: ['WATTLE_HEARTBEAT_MS'],
   }),
-  drainMs: required(
-    'number',
-    '--drain <ms>',
-    30_000,
-    'how long work in flight may take to finish when an actor is replaced or stopped',
-    { env: ['WATTLE_DRAIN_MS'] },
-  ),
-  cellMemoryMb: required('number', '--cell-memory <mb>', 3072, 'writable memory of one cell process', {
+  drainMs: required('number', '--drain <ms>', {
+    default: 30_000,
+    doc: 'how long work in flight may take to finish when an actor is replaced or stopped',
+    env: ['WATTLE_DRAIN_MS'],
+  }),
+  cellMemoryMb: required('number', '--cell-memory <mb>', {
+    default: 3072,
+    doc: 'writable memory of one cell process',
     env: ['WATTLE_CELL_MEMORY_MB'],
   }),
-  logLevel: required('string', '--log-level <level>', 'info', 'debug, info, warn or error', {
+  logLevel: required('string', '--log-level <level>', {
+    default: 'info',
+    doc: 'debug, info, warn or error',
     env: ['WATTLE_LOG_LEVEL', 'WASMCLOUD_STRUCTURED_LOG_LEVEL'],
   }),
-  timeoutMs: required('number', '--timeout <ms>', 5000, 'how long to wait for an answer of the lattice', {
+  timeoutMs: required('number', '--timeout <ms>', {
+    default: 5000,
+    doc: 'how long to wait for an answer of the lattice',
     env: ['WATTLE_TIMEOUT_MS'],
   }),
 } as const satisfies Record<string, Row>;
