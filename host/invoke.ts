@@ -180,9 +180,9 @@ function checkSize(operation: string, payload: Uint8Array): void {
 
 /** Signed modules may use what their claims name; an unsigned one was let in by the operator and needs only the link. */
 function checkCapability(claims: Claims | undefined, contract: string): void {
-  if (!claims) return;
+  if (!claims || claims.capabilities.includes(contract)) return;
   const name = findContract(contract)?.capability ?? contract;
-  if (!claims.capabilities.includes(name) && !claims.capabilities.includes(contract))
+  if (!claims.capabilities.includes(name))
     throw new WattleError('E_NO_CAPABILITY', `Invocation not authorized: missing capability claim for ${name}`);
 }
 

@@ -76,13 +76,15 @@ describe('frames', () => {
     expect(() => read([head.subarray(0, 2), head.subarray(2)])).toThrow(RangeError);
   });
 
-  it('of one turn leave in one batch', async () => {
+  it('of one turn leave in batches of eight, the rest with the end of the turn', async () => {
     const batches: number[] = [];
     const writer = new FrameWriter((batch) => batches.push(batch.length) > 0);
-    for (let id = 0; id < 10; id++) writer.frame(frameType.call, id, Buffer.alloc(3));
+    for (let id = 0; id < 7; id++) writer.frame(frameType.call, id, Buffer.alloc(3));
     expect(batches).toEqual([]);
+    for (let id = 7; id < 10; id++) writer.frame(frameType.call, id, Buffer.alloc(3));
+    expect(batches).toEqual([8 * (headBytes + 3)]);
     await new Promise(setImmediate);
-    expect(batches).toEqual([10 * (headBytes + 3)]);
+    expect(batches).toEqual([8 * (headBytes + 3), 2 * (headBytes + 3)]);
   });
 
   it('are not overwritten while the socket still holds their batch', () => {
