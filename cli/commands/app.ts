@@ -18,8 +18,9 @@ async function readManifest(path: string): Promise<ManifestFile> {
 }
 
 async function putApp(cli: Cli, file: string, options: Options): Promise<void> {
-  const [{ putManifest }, source, wadm] = await Promise.all([deployment(), readManifest(file), cli.wadm(options)]);
-  const put = await putManifest(wadm, source, cli.note);
+  // a file that is not there is the first thing to hear, whether a lattice answers or not
+  const [{ putManifest }, source] = await Promise.all([deployment(), readManifest(file)]);
+  const put = await putManifest(await cli.wadm(options), source, cli.note);
   cli.print(put, ({ name, version, created }) =>
     created ? `Put ${name} version ${version}` : `Version ${version} of ${name} is stored already`,
   );
@@ -27,10 +28,10 @@ async function putApp(cli: Cli, file: string, options: Options): Promise<void> {
 
 /** What to deploy: a stored application by name, or a manifest, which is put first. */
 async function stage(cli: Cli, target: string, version: string | undefined, options: Options) {
-  const wadm = await cli.wadm(options);
   if (appNamePattern.test(target) && target !== '-')
-    return { name: target, version: await wadm.deploy(target, version), file: target };
+    return { name: target, version: await (await cli.wadm(options)).deploy(target, version), file: target };
   const [{ putManifest }, source] = await Promise.all([deployment(), readManifest(target)]);
+  const wadm = await cli.wadm(options);
   const put = await putManifest(wadm, source, cli.note);
   await wadm.deploy(put.name, put.version);
   return { name: put.name, version: put.version, file: source.file };
