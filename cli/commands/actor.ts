@@ -17,7 +17,6 @@ interface StartOptions extends Options {
   readonly host?: string;
   readonly count: string;
   readonly constraint?: readonly string[];
-  readonly config?: readonly string[];
 }
 
 async function startActor(cli: Cli, ref: string, id: string, options: StartOptions): Promise<void> {
@@ -32,7 +31,7 @@ async function startActor(cli: Cli, ref: string, id: string, options: StartOptio
     : await control.auctionActor(image, id, constraints);
   const hostId = hosts[0];
   if (hostId === undefined) throw await explainAuction(cli, options, id);
-  const send = () => control.scaleActor(hostId, { actorId: id, ref: image, count, config: options.config ?? [] });
+  const send = () => control.scaleActor(hostId, { actorId: id, ref: image, count });
   const { awaitOutcome, judgeActor } = await heavy();
   if (waitMs === undefined) await send();
   else {
@@ -191,7 +190,6 @@ export const actor: Command = {
       .option(...host)
       .option('--count <n>', 'how many calls it serves at once', '1')
       .option('--constraint <key=value>', 'label the host must have; may be given again', collect)
-      .option('--config <name>', 'named configuration the actor gets; may be given again', collect)
       .action(cli.action((ref: string, id: string, options: StartOptions) => startActor(cli, ref, id, options)));
     cli.addExamples(addWait(start), [
       'actor start ./hello_s.wasm hello',
