@@ -49,6 +49,34 @@ describe('Actors on different hosts', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/across`);
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('got /across')]);
     expect(await platform.json('call', 'pong', 'Pong.Ping', '"hi"')).toMatch(/got hi/);
+    const { subject } = (await platform.json('claims', 'inspect', pong)) as { subject: string };
+    expect(await platform.json('call', subject, 'Pong.Ping', '"by key"')).toMatch(/got by key/);
+
+    // beyond 900 KiB a body travels in chunks, there and back
+    const large = join(platform.dataDir, 'large.json');
+    await writeFile(large, JSON.stringify('x'.repeat(1_500_000)));
+    const answered = (await platform.json('call', 'pong', 'Pong.Ping', `@${large}`)) as string;
+    expect(answered.length).toBeGreaterThan(1_500_000);
+  });
+
+  it('use providers of other hosts through their links', async () => {
+    await using platform = await startPlatform(['--label', 'zone=one']);
+    await using _second = await startHost(platform, 'two');
+    await eventually(() => hostWith(platform, 'zone', 'two'), { what: 'the second host to answer' });
+    const port = await freePort();
+    const file = await buildSample(platform.dataDir, 'counter');
+    const store = { image: 'wattle:keyvalue-nats', config: { bucket: 'far' } };
+    for (const zone of ['one', 'two']) {
+      const manifest = createManifest({ app: 'far', file, port, store, requirements: { zone }, version: zone });
+      await deployManifest(platform, manifest);
+      const answer = await fetch(`http://127.0.0.1:${port}/far`);
+      expect(answer.status).toBe(200);
+    }
+    const running = (await inventories(platform)).flatMap((host) =>
+      host.components.map(({ id }) => [host.labels.zone, id]),
+    );
+    expect(running).toEqual([['two', 'far-actor']]);
+    expect(await (await fetch(`http://127.0.0.1:${port}/far`)).json()).toMatchObject({ value: 3 });
   });
 
   it('that serve one id share its load, and a killed one takes only its calls in flight with it', async () => {

@@ -1,14 +1,17 @@
 // The whole product as a user meets it: up, an application over HTTP, down; what survives and what does not stay behind.
-import { cp } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openKeyring } from '../../lattice/keyring.ts';
 import { findNatsBinary } from '../../lattice/nats-binary.ts';
+import { signModule } from '../../lattice/signing.ts';
 import { eventually } from '../support/eventually.ts';
 import { cacheDir } from '../support/nats.ts';
 import { freePort, runWattle, startPlatform, startWattle } from '../support/platform.ts';
 import { descendantsOf, isAlive } from '../support/processes.ts';
 import { buildSample, createManifest, deployCounter, deployManifest } from '../support/sample.ts';
 import { startTemporaryDirectory } from '../support/temporary.ts';
+import { wat } from '../support/wat.ts';
 
 const natsStore = { image: 'wattle:keyvalue-nats', config: { bucket: 'counts' } };
 const get = async (url: string) => {
@@ -119,6 +122,15 @@ describe('An actor without what it needs', () => {
   });
 });
 
+const guestCall =
+  '(memory (export "memory") 1) (func (export "__guest_call") (param i32 i32) (result i32) (i32.const 1))';
+/** What is wrong with each, by the code that says so. */
+const brokenModules = {
+  E_SIG_MISSING: `(module ${guestCall})`,
+  E_WASM_EXPORT: '(module (memory (export "memory") 1) (func (export "other")))',
+  E_WASM_START: `(module ${guestCall} (func (export "wapc_init") unreachable))`,
+};
+
 describe('A live update', () => {
   it('that cannot work changes nothing and says why', async () => {
     await using platform = await startPlatform();
@@ -137,6 +149,22 @@ describe('A live update', () => {
       stderr: expect.stringContaining('E_ARTIFACT_NOT_FOUND'),
     });
     expect(await get(url)).toEqual(before);
+
+    for (const [code, text] of Object.entries(brokenModules)) {
+      const broken = join(platform.dataDir, `${code}.wasm`);
+      const keyring = openKeyring(platform.dataDir);
+      const issuer = await keyring.account();
+      const subject = await keyring.module('hello');
+      const claims = { name: 'hello', version: '9', capabilities: ['wasmcloud:httpserver'] };
+      await writeFile(
+        broken,
+        code === 'E_SIG_MISSING' ? wat(text) : await signModule(wat(text), { issuer, subject, claims }),
+      );
+      const answer = await platform.wattle('actor', 'update', 'hello-actor', `file://${broken}`);
+      expect(answer.stderr).toContain(code);
+      expect(answer.code).not.toBe(0);
+      expect(await get(url)).toEqual(before);
+    }
 
     const next = await buildSample(platform.dataDir, 'hello', '7.7.7');
     expect(await platform.wattle('actor', 'update', 'hello-actor', `file://${next}`)).toMatchObject({ code: 0 });
