@@ -43,6 +43,8 @@ function startProcess(memoryMb: number): ChildProcess {
     // Windows cannot start a process without SystemRoot; elsewhere a cell has no environment at all
     env: posix ? {} : plainEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // a group of its own: Ctrl-C in a terminal is for the host, which ends cells after the calls in flight
+    detached: posix,
     windowsHide: true,
   });
 }

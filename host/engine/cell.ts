@@ -52,8 +52,6 @@ function openIsolate(id: number, socket: { path: string; token: string }): void 
 
 // SIGKILL, as a guest in an endless loop keeps a process from ending in any milder way
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-// Ctrl-C in a terminal reaches the whole group; when a cell ends is the host's to say, after the calls in flight
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('message', (request: CellRequest) => (handlers[request.type] as (request: CellRequest) => void)?.(request));
 
 const note = dropPrivileges(extension);
