@@ -53,6 +53,7 @@ export async function startHost(
 ): Promise<Host> {
   const { dataDir, clusterSeed } = settings;
   const keyring = openKeyring(dataDir);
+  await keyring.trusted(settings.trust); // a key that is none is refused now, not with the first module
   const hostKey = await takeHostKey(dataDir, keyName, around.children);
   const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseSeed(clusterSeed);
   const { Host } = await import('../host/host.ts');
@@ -64,7 +65,8 @@ export async function startHost(
     clusterKey,
     labels: settings.label,
     friendlyName: settings.name,
-    trustedIssuers: async () => new Set([...settings.trust, ...(await keyring.trusted())]),
+    // asked at each load of a module: what is trusted meanwhile counts at once
+    trustedIssuers: async () => new Set(await keyring.trusted(settings.trust)),
     log: createLog(around.logLevel, 'host'),
     onStopRequest: () => around.stop.request(),
   });

@@ -6,21 +6,23 @@ import type { EventName } from '../lattice/events.ts';
 import type { Log } from '../lattice/log.ts';
 import type { ActorDescription, ScaleRequest, UpdateRequest } from '../lattice/types.ts';
 import { Actor, type ActorLimits } from './actor.ts';
+import { createEventClaims, describeGroup, type Group, groupKey, totalOf } from './actor-group.ts';
 import type { Cells } from './cells.ts';
 import type { HostCall } from './isolates.ts';
 import type { Module } from './module.ts';
-
-/** Instances asked for under one set of annotations; wadm addresses a group by its annotations. */
-interface Group {
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly count: number;
-}
 
 interface Entry {
   readonly actor: Actor;
   readonly groups: Map<string, Group>;
   /** Ends what feeds calls from the lattice; awaited before the actor ends. */
   unserve(): Promise<void>;
+}
+
+/** What the event of a failure repeats of the request, so that whoever asked finds it. */
+interface FailedWork {
+  readonly image_ref: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly max_instances: number;
 }
 
 export interface ActorsOptions {
@@ -30,17 +32,14 @@ export interface ActorsOptions {
   readonly log: Log;
   readModule(ref: string): Promise<Module>;
   onHostCall(caller: Actor, call: HostCall): Promise<Uint8Array> | Uint8Array;
-  /** The actor answers: take calls from the lattice for it, and let others know its claims. Returns what ends that. */
+  /** The actor runs a module, its first or another: let the lattice know where it comes from and what it claims. */
+  onModule(actor: Actor): Promise<void>;
+  /** The actor answers: take calls from the lattice for it. Returns what ends that. */
   onServe(actor: Actor): Promise<() => Promise<void>>;
   publish(name: EventName, data: Record<string, unknown>): void;
   /** Something an inventory shows has changed. */
   onChange(): void;
 }
-
-const groupKey = (annotations: Readonly<Record<string, string>>): string =>
-  JSON.stringify(Object.entries(annotations).sort(([left], [right]) => (left < right ? -1 : 1)));
-const totalOf = (groups: ReadonlyMap<string, Group>): number =>
-  [...groups.values()].reduce((sum, group) => sum + group.count, 0);
 
 export class Actors {
   readonly #options: ActorsOptions;
@@ -69,7 +68,11 @@ export class Actors {
     const id = request.component_id;
     const running = this.#entries.get(id)?.actor.module.ref;
     const failed = { image_ref: request.component_ref, annotations: request.annotations, max_instances: count };
-    this.#enqueue(id, failed, () => this.#scale(request, count));
+    this.#enqueue(
+      id,
+      () => failed,
+      () => this.#scale(request, count),
+    );
     if (running && running !== request.component_ref && !request.allow_update && count > 0)
       return `actor ${id} runs ${running}; only its count changes. Update it, or scale with allow_update, to run ${request.component_ref}`;
     return `scaling ${id} to ${count}`;
@@ -78,9 +81,11 @@ export class Actors {
   /** Replaces the module of a running actor. Throws E_NOT_FOUND when it does not run here. */
   update(request: UpdateRequest): string {
     const id = request.component_id;
-    const entry = this.#entries.get(id);
-    if (!entry) throw new WattleError('E_NOT_FOUND', `component ${id} not found`);
-    const failed = { image_ref: request.new_component_ref, annotations: {}, max_instances: totalOf(entry.groups) };
+    // one that is being started is found once its turn comes
+    if (!this.#entries.has(id) && !this.#work.has(id))
+      throw new WattleError('E_NOT_FOUND', `component ${id} not found`);
+    const { new_component_ref: image_ref, annotations } = request;
+    const failed = (): FailedWork => ({ image_ref, annotations, max_instances: this.#countOf(id) });
     this.#enqueue(id, failed, async () => {
       const present = this.#entries.get(id);
       if (!present) throw new WattleError('E_NOT_FOUND', `component ${id} not found`);
@@ -95,6 +100,11 @@ export class Actors {
     );
   }
 
+  #countOf(id: string): number {
+    const entry = this.#entries.get(id);
+    return entry ? totalOf(entry.groups) : 0;
+  }
+
   /** Waits for the work under way, then stops every actor. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#work.values());
@@ -102,13 +112,16 @@ export class Actors {
   }
 
   /** Runs the work of one actor in order; a failure becomes an event with the facts of the request. */
-  #enqueue(id: string, failed: Record<string, unknown>, work: () => Promise<void>): void {
+  #enqueue(id: string, failed: () => FailedWork, work: () => Promise<void>): void {
     const before = this.#work.get(id) ?? Promise.resolve();
     const run = before.then(work).catch((thrown: unknown) => {
       const error = toWattleError(thrown);
       this.#options.log.warn({ actor: id, code: error.code }, `${error.message}. ${error.hint}`);
-      const data = { ...failed, component_id: id, host_id: this.#options.hostId, actor_ref: failed.image_ref };
-      this.#options.publish('component_scale_failed', { ...data, error: formatError(error) });
+      const facts = failed();
+      const data = { ...facts, component_id: id, host_id: this.#options.hostId, actor_ref: facts.image_ref };
+      const claims = this.#entries.get(id)?.actor.claims;
+      const signed = claims ? { public_key: claims.subject } : {};
+      this.#options.publish('component_scale_failed', { ...data, ...signed, error: formatError(error) });
     });
     this.#work.set(id, run);
     void run.then(() => {
@@ -126,7 +139,7 @@ export class Actors {
     if (request.allow_update && request.component_ref !== entry.actor.module.ref)
       await this.#swap(entry, request.component_ref);
     entry.groups.set(key, { annotations: request.annotations, count });
-    entry.actor.setMaxInstances(totalOf(entry.groups));
+    entry.actor.setMaxInstances(this.#countOf(id));
     this.#publishScaled(entry.actor, { annotations: request.annotations, count });
   }
 
@@ -146,8 +159,13 @@ export class Actors {
     });
     const group = { annotations: request.annotations, count };
     const groups = new Map([[groupKey(request.annotations), group]]);
-    const entry: Entry = { actor, groups, unserve: await this.#options.onServe(actor) };
-    this.#entries.set(id, entry);
+    try {
+      await this.#options.onModule(actor);
+      this.#entries.set(id, { actor, groups, unserve: await this.#options.onServe(actor) });
+    } catch (error) {
+      await actor[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#indexModules();
     this.#publishScaled(actor, group);
   }
@@ -162,12 +180,13 @@ export class Actors {
     const module = await this.#options.readModule(ref);
     const subject = entry.actor.claims?.subject;
     await entry.actor.swap(module);
+    this.#indexModules();
+    await this.#options.onModule(entry.actor);
     if (module.claims?.subject !== subject) {
       const unserve = entry.unserve;
       entry.unserve = await this.#options.onServe(entry.actor);
       await unserve();
     }
-    this.#indexModules();
   }
 
   async #shrink(id: string, request: ScaleRequest, key: string): Promise<void> {
@@ -205,37 +224,7 @@ export class Actors {
       image_ref: ref,
       annotations: group.annotations,
       max_instances: group.count,
-      ...(claims ? { public_key: claims.subject, claims: eventClaims(claims) } : {}),
+      ...(claims ? { public_key: claims.subject, claims: createEventClaims(claims) } : {}),
     };
   }
-}
-
-function describeGroup(actor: Actor, group: Group): ActorDescription {
-  const { failure, module, claims } = actor;
-  return {
-    id: actor.id,
-    image_ref: module.ref,
-    name: claims?.name || actor.id,
-    annotations: { ...group.annotations },
-    revision: claims?.revision ?? 0,
-    max_instances: group.count,
-    digest: module.digest,
-    state: failure === undefined ? 'running' : failure.code === 'E_CRASH_LOOP' ? 'crash-loop' : 'starting',
-    ...(failure ? { state_reason: formatError(failure) } : {}),
-  };
-}
-
-/** Claims as events carry them; readers require every one of these fields (protocol.md 4.3). */
-function eventClaims(claims: Claims): Record<string, unknown> & { issuer: string } {
-  return {
-    call_alias: claims.callAlias ?? null,
-    caps: claims.capabilities,
-    issuer: claims.issuer,
-    tags: claims.tags,
-    name: claims.name,
-    version: claims.version,
-    revision: claims.revision,
-    not_before_human: claims.notBefore?.toISOString() ?? 'immediately',
-    expires_human: claims.expiresAt?.toISOString() ?? 'never',
-  };
 }

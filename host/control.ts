@@ -1,9 +1,9 @@
 // The control interface v1 of one host (protocol.md 3.2): a table from subject to handler. Bodies are parsed once, here;
-// every reply is the envelope {success, message, response?} with our code beside a refusal.
+// whatever a request is or does, it gets one answer and the host goes on.
 import type { Msg, Subscription } from 'nats';
 import { z } from 'zod';
-import { type LatticeConnection, parseJson } from '../lattice/connection.ts';
-import { toWattleError, WattleError } from '../lattice/errors.ts';
+import type { LatticeConnection } from '../lattice/connection.ts';
+import { WattleError } from '../lattice/errors.ts';
 import type { EventName } from '../lattice/events.ts';
 import type { Log } from '../lattice/log.ts';
 import { controlQueues, controlSubjects } from '../lattice/subjects.ts';
@@ -13,6 +13,7 @@ import {
   type ControlReply,
   type Host as HostDescription,
   type HostInventory,
+  Id,
   Link,
   LinkKey,
   ProviderAuctionRequest,
@@ -21,6 +22,7 @@ import {
   UpdateRequest,
 } from '../lattice/types.ts';
 import type { Actors } from './actors.ts';
+import { type Answer, createRefusal, createReply, formatReply, parseBody, toControlError } from './control-message.ts';
 import type { LatticeData } from './links.ts';
 import type { Providers } from './providers.ts';
 
@@ -40,16 +42,20 @@ export interface ControlledHost {
   publish(name: EventName, data: Record<string, unknown>): void;
 }
 
-/** What a handler answers: a text, a response, or silence (an auction nobody wants to win). */
-type Answer = { readonly message?: string; readonly response?: unknown } | undefined;
 type Handler = (body: unknown, tail: string) => Answer | Promise<Answer>;
+/** By `{noun}.{verb}`, or the only token of a broadcast; the dot keeps names of Object.prototype out. */
+type Handlers = Readonly<Record<string, Handler>>;
 
-const Label = z.object({ key: z.string().min(1).max(256), value: z.string().max(256).default('') });
-const StopHost = z.object({ host_id: z.string().optional(), timeout: z.number().nullish() });
+const LabelKey = z.object({ key: z.string().min(1).max(256) });
+const Label = LabelKey.extend({ value: z.string().max(256) });
+const StopHost = z.object({ host_id: z.string().optional(), timeout: z.number().min(0).nullish() });
 const StopProvider = z
-  .object({ provider_id: z.string().optional(), provider_ref: z.string().optional() })
-  .transform(({ provider_id, provider_ref }) => provider_id ?? provider_ref ?? '');
+  .object({ provider_id: Id.optional(), provider_ref: Id.optional() })
+  .transform(({ provider_id, provider_ref }) => provider_id ?? provider_ref)
+  .pipe(Id);
 const ConfigBody = z.record(z.string(), z.string());
+/** Nouns whose subjects end with the id of one host. */
+const hostNouns = ['host', 'label', 'component', 'provider'] as const;
 
 export class Control {
   readonly #host: ControlledHost;
@@ -73,33 +79,38 @@ export class Control {
   #subscribe(): void {
     const { lattice } = this.#connection;
     const s = controlSubjects;
-    const toHost: Record<string, Handler> = { ...this.#hostHandlers(), ...this.#workHandlers() };
-    this.#serve(s.toHost(lattice, this.#host.id), undefined, (tokens) => toHost[`${tokens[0]}.${tokens[1]}`]);
-    this.#serve(s.linkAll(lattice), controlQueues.link(lattice), (tokens) => this.#linkHandlers()[tokens[1]!]);
-    this.#serve(s.configAll(lattice), controlQueues.config(lattice), (tokens) => this.#configHandlers()[tokens[1]!]);
-    this.#serve(s.claimsGet(lattice), controlQueues.claims(lattice), () => () => ({ response: this.#claims() }));
-    this.#serve(s.hostPing(lattice), undefined, () => () => ({ response: this.#host.describe() }));
-    this.#serve(s.actorAuction(lattice), undefined, () => (body) => this.#bidActor(ActorAuctionRequest.parse(body)));
-    this.#serve(
-      s.providerAuction(lattice),
-      undefined,
-      () => (body) => this.#bidProvider(ProviderAuctionRequest.parse(body)),
-    );
-    this.#serve(s.linkCheck(lattice), undefined, () => (body) => this.#answerLinkCheck(Link.parse(body)));
-    this.#serve(s.registryPut(lattice), undefined, () => () => {
-      throw new WattleError(
-        'E_NOT_SUPPORTED',
-        'this host pulls from no registry yet; use file: or http(s): references',
-      );
-    });
+    const toHost = { ...this.#hostHandlers(), ...this.#workHandlers() };
+    for (const noun of hostNouns) this.#serve(s.toHost(lattice, noun, this.#host.id), toHost);
+    const queues = controlQueues;
+    this.#serve(s.linkAll(lattice), this.#linkHandlers(), queues.link(lattice));
+    this.#serve(s.configAll(lattice), this.#configHandlers(), queues.config(lattice));
+    this.#serve(s.claimsGet(lattice), { 'claims.get': () => ({ response: this.#claims() }) }, queues.claims(lattice));
+    const toAll = this.#broadcastHandlers();
+    for (const subject of [s.hostPing, s.actorAuction, s.providerAuction, s.linkCheck, s.registryPut])
+      this.#serve(subject(lattice), toAll);
   }
 
-  #hostHandlers(): Record<string, Handler> {
+  #broadcastHandlers(): Handlers {
+    return {
+      'host.ping': () => ({ response: this.#host.describe() }),
+      'component.auction': (body) => this.#bidActor(ActorAuctionRequest.parse(body)),
+      'provider.auction': (body) => this.#bidProvider(ProviderAuctionRequest.parse(body)),
+      linkcheck: (body) => this.#answerLinkCheck(Link.parse(body)),
+      'registry.put': () => {
+        throw new WattleError('E_NOT_SUPPORTED', 'this host pulls from no registry; use file: or http(s): references');
+      },
+    };
+  }
+
+  #hostHandlers(): Handlers {
     const host = this.#host;
     return {
       'host.get': () => ({ response: host.inventory() }),
       'host.stop': (body) => {
-        host.stop(StopHost.parse(body).timeout ?? undefined);
+        const { host_id, timeout } = StopHost.parse(body);
+        if (host_id !== undefined && host_id !== host.id)
+          throw new WattleError('E_CONTROL', `the request names host ${host_id.slice(0, 64)}, this is ${host.id}`);
+        host.stop(timeout ?? undefined);
         return { message: 'successfully handled stop host' };
       },
       'label.put': (body) => {
@@ -108,13 +119,13 @@ export class Control {
         return { message: 'successfully put label' };
       },
       'label.del': (body) => {
-        host.setLabel(Label.parse(body).key, undefined);
+        host.setLabel(LabelKey.parse(body).key, undefined);
         return { message: 'successfully deleted label' };
       },
     };
   }
 
-  #workHandlers(): Record<string, Handler> {
+  #workHandlers(): Handlers {
     const { actors, providers } = this.#host;
     return {
       'component.scale': (body) => ({ message: actors.scale(ScaleRequest.parse(body)) }),
@@ -124,18 +135,18 @@ export class Control {
     };
   }
 
-  #linkHandlers(): Record<string, Handler> {
+  #linkHandlers(): Handlers {
     const { data, publish, checkLink } = this.#host;
     return {
-      get: () => ({ response: data.links }),
-      put: async (body) => {
+      'link.get': () => ({ response: data.links }),
+      'link.put': async (body) => {
         const link = Link.parse(body);
         await checkLink(link);
         await data.putLink(link);
         publish('linkdef_set', link);
         return { message: 'successfully set link' };
       },
-      del: async (body) => {
+      'link.del': async (body) => {
         const key = LinkKey.parse(body);
         const deleted = await data.deleteLink(key);
         publish('linkdef_deleted', {
@@ -147,20 +158,20 @@ export class Control {
     };
   }
 
-  #configHandlers(): Record<string, Handler> {
+  #configHandlers(): Handlers {
     const { data, publish } = this.#host;
     return {
-      list: () => ({ response: data.configs() }),
-      get: (_body, name) => {
+      'config.list': () => ({ response: data.configs() }),
+      'config.get': (_body, name) => {
         const values = data.config(ConfigName.parse(name));
         return values ? { response: values } : { message: 'Configuration not found' };
       },
-      put: async (body, name) => {
+      'config.put': async (body, name) => {
         await data.putConfig(ConfigName.parse(name), ConfigBody.parse(body));
         publish('config_set', { config_name: name });
         return { message: 'successfully put config' };
       },
-      del: async (_body, name) => {
+      'config.del': async (_body, name) => {
         await data.deleteConfig(ConfigName.parse(name));
         publish('config_deleted', { config_name: name });
         return { message: 'successfully deleted config' };
@@ -208,13 +219,13 @@ export class Control {
     }));
   }
 
-  /** Serves one subscription; `find` gets the subject's tokens after the lattice and returns the handler, if there is one. */
-  #serve(subject: string, queue: string | undefined, find: (tokens: readonly string[]) => Handler | undefined): void {
+  /** Serves one subscription; what the subject says after noun and verb is the handler's `tail`. */
+  #serve(subject: string, handlers: Handlers, queue?: string): void {
     const depth = controlSubjects.all(this.#connection.lattice).split('.').length - 1;
     const callback = (error: Error | null, message: Msg): void => {
       if (error) return;
       const tokens = message.subject.split('.').slice(depth);
-      void this.#answer(message, find(tokens), tokens.slice(2).join('.'));
+      void this.#answer(message, handlers[tokens.slice(0, 2).join('.')], tokens.slice(2).join('.'));
     };
     this.#subscriptions.push(this.#connection.nats.subscribe(subject, { callback, ...(queue ? { queue } : {}) }));
   }
@@ -223,30 +234,23 @@ export class Control {
     let reply: ControlReply;
     try {
       if (!handler) throw new WattleError('E_CONTROL', 'unsupported subject');
-      const answer = await handler(message.data.length === 0 ? undefined : parseJson(message.data), tail);
+      const answer = await handler(parseBody(message.data), tail);
       if (!answer) return;
-      const { message: text = '', response } = answer;
-      reply = { success: true, message: text, ...(response === undefined ? {} : { response }) };
+      reply = createReply(answer);
     } catch (thrown) {
-      const error = thrown instanceof z.ZodError ? shapeError(message.subject, thrown) : toWattleError(thrown);
+      const error = toControlError(thrown, message.subject);
       if (error.code === 'E_INTERNAL')
         this.#log.error({ subject: message.subject, error: error.stack }, 'control request failed');
-      reply = { success: false, message: error.message, code: error.code };
+      reply = createRefusal(error);
     }
-    message.respond(JSON.stringify(reply));
+    const { nats } = this.#connection;
+    // a host whose connection ends has nobody to answer
+    if (nats.isClosed() || nats.isDraining()) return;
+    message.respond(formatReply(reply, nats.info?.max_payload ?? Number.POSITIVE_INFINITY));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#connection.nats.isClosed()) return;
     await Promise.all(this.#subscriptions.map((subscription) => subscription.drain()));
   }
-}
-
-function shapeError(subject: string, error: z.ZodError): WattleError {
-  const issue = error.issues[0];
-  const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
-  return new WattleError(
-    'E_CONTROL',
-    `request to ${subject} is not understood: ${where}${issue?.message ?? 'wrong shape'}`,
-  );
 }

@@ -9,7 +9,6 @@ import type { KeyPair } from '../lattice/nkeys.ts';
 import { controlSubjects } from '../lattice/subjects.ts';
 import type { Host as HostDescription, HostInventory, Link } from '../lattice/types.ts';
 import { version } from '../lattice/version.ts';
-import type { Actor } from './actor.ts';
 import { Actors } from './actors.ts';
 import { Cells } from './cells.ts';
 import { Control } from './control.ts';
@@ -42,7 +41,7 @@ export interface HostOptions {
   readonly cellMemoryMb: number;
   readonly log: Log;
   /** Somebody asked this host to stop over the control interface; the owner disposes it. */
-  onStopRequest(timeoutMs: number | undefined): void;
+  onStopRequest(): void;
 }
 
 /** Default limits of an actor; manifests will be able to set them. */
@@ -60,6 +59,7 @@ export class Host {
   readonly #startedAt = performance.now();
   readonly #friendlyName: string;
   #labels: Readonly<Record<string, string>>;
+  #drainMs: number;
   #actors!: Actors;
   #providers!: Providers;
   #data!: LatticeData;
@@ -68,6 +68,7 @@ export class Host {
 
   private constructor(options: HostOptions) {
     this.#options = options;
+    this.#drainMs = options.drainMs;
     this.#labels = { ...options.labels, ...coreLabels() };
     this.#friendlyName = options.friendlyName ?? friendlyNameOf(options.hostKey.publicKey);
   }
@@ -135,19 +136,23 @@ export class Host {
       allowLegacyClaims: options.allowLegacyClaims,
       log: options.log,
     };
+    const drainMs = (): number => this.#drainMs;
     return new Actors({
       hostId: this.id,
       cells,
       limits: {
         deadlineMs: options.actorDeadlineMs,
-        drainMs: options.drainMs,
+        get drainMs() {
+          return drainMs();
+        },
         memoryBytes: actorMemoryBytes,
         maxInFlight: actorMaxInFlight,
       },
       log: options.log,
       readModule: (ref) => readModule(ref, policy),
       onHostCall: (caller, call) => invoker.invokeFromActor(caller, call),
-      onServe: (actor) => this.#serve(actor, rpc),
+      onModule: ({ id, module, claims }) => this.#data.putModule(id, module.ref, claims),
+      onServe: (actor) => rpc.serveActor(actor),
       publish: (name, data) => this.#publish(name, data),
       onChange: () => this.#onChange(),
     });
@@ -168,24 +173,6 @@ export class Host {
     });
   }
 
-  /** Lets the lattice know the module of an actor, then takes calls for it. */
-  async #serve(actor: Actor, rpc: Rpc): Promise<() => Promise<void>> {
-    const { claims, module } = actor;
-    await this.#data.putActorUrl(actor.id, module.ref);
-    if (claims)
-      await this.#data.putClaims({
-        ...(claims.callAlias ? { call_alias: claims.callAlias } : {}),
-        capabilities: [...claims.capabilities],
-        issuer: claims.issuer,
-        name: claims.name,
-        revision: String(claims.revision),
-        subject: claims.subject,
-        tags: [...claims.tags],
-        version: claims.version,
-      });
-    return rpc.serveActor(actor);
-  }
-
   #controlled(): Parameters<typeof Control.start>[0] {
     return {
       id: this.id,
@@ -196,7 +183,7 @@ export class Host {
       describe: () => this.describe(),
       inventory: () => this.inventory(),
       setLabel: (key, value) => this.#setLabel(key, value),
-      stop: (timeoutMs) => this.#options.onStopRequest(timeoutMs),
+      stop: (timeoutMs) => this.#onStopRequest(timeoutMs),
       checkLink: (link) => this.#checkLink(link),
       publish: (name, data) => this.#publish(name, data),
     };
@@ -235,6 +222,12 @@ export class Host {
     this.#labels = value === undefined ? others : { ...others, [key]: value };
     this.#publish('labels_changed', { host_id: this.id, labels: this.#labels });
     this.#onChange();
+  }
+
+  /** What is in flight gets the time the request gives it, at most the host's own. */
+  #onStopRequest(timeoutMs = this.#drainMs): void {
+    this.#drainMs = Math.min(timeoutMs, this.#drainMs);
+    this.#options.onStopRequest();
   }
 
   async #checkLink(link: Link): Promise<void> {

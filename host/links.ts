@@ -1,6 +1,7 @@
 // Links, claims and config of this lattice, watched in the JetStream buckets every host shares (protocol.md 6.1, 6.2).
 // Resolving a link is a look-up in a map that is rebuilt when a link changes, never a request.
 import { z } from 'zod';
+import type { Claims } from '../lattice/claims.ts';
 import type { LatticeConnection } from '../lattice/connection.ts';
 import { findContract, findLinkContract } from '../lattice/contracts/index.ts';
 import { WattleError } from '../lattice/errors.ts';
@@ -111,7 +112,7 @@ export class LatticeData {
     return merged;
   }
 
-  /** Stores a link. Throws E_CONFLICT when its key names another target already (same text as upstream). */
+  /** Stores a link. Throws E_CONFLICT when its key names another target already (upstream's text, then the target). */
   async putLink(link: Link): Promise<void> {
     await this.#changeActor(link.source_id, (record) => {
       const others = record.links.filter((known) => !sameLink(known, link));
@@ -119,7 +120,7 @@ export class LatticeData {
       if (known && known.target !== link.target)
         throw new WattleError(
           'E_CONFLICT',
-          `link already exists with different target (${known.target}), consider deleting the existing link or using a different link name`,
+          `link already exists with different target, consider deleting the existing link or using a different link name (the target is ${known.target})`,
         );
       return { ...record, links: [...others, link] };
     });
@@ -136,11 +137,13 @@ export class LatticeData {
     return deleted;
   }
 
-  async putActorUrl(id: string, url: string): Promise<void> {
-    await this.#changeActor(id, (record) => (record.url === url ? record : { ...record, url }));
+  /** What an actor runs: where its module comes from, and the claims of that module. */
+  async putModule(actorId: string, url: string, claims: Claims | undefined): Promise<void> {
+    await this.#changeActor(actorId, (record) => (record.url === url ? record : { ...record, url }));
+    if (claims) await this.#putClaims(createClaimsRecord(claims));
   }
 
-  async putClaims(claims: ClaimsRecord): Promise<void> {
+  async #putClaims(claims: ClaimsRecord): Promise<void> {
     const next = { claims };
     await this.#data.change(dataKeys.claims(claims.subject), (present) =>
       JSON.stringify(present) === JSON.stringify(next) ? present : next,
@@ -187,6 +190,17 @@ export class LatticeData {
     this.#configs[Symbol.dispose]();
   }
 }
+
+const createClaimsRecord = (claims: Claims): ClaimsRecord => ({
+  ...(claims.callAlias ? { call_alias: claims.callAlias } : {}),
+  capabilities: [...claims.capabilities],
+  issuer: claims.issuer,
+  name: claims.name,
+  revision: String(claims.revision),
+  subject: claims.subject,
+  tags: [...claims.tags],
+  version: claims.version,
+});
 
 const formatData = (entry: DataEntry): unknown => ('actor' in entry ? entry.actor : entry.claims);
 

@@ -1,6 +1,7 @@
 // One running provider of this host: its instance, the links it should serve and those it does. Changes run one at a
 // time; a link it refuses is remembered with the reason and tried again when the reason may have gone.
 import { errorTable, formatError, toWattleError, WattleError } from '../lattice/errors.ts';
+import type { Log } from '../lattice/log.ts';
 import type { Link, ProviderDescription } from '../lattice/types.ts';
 import type { ProviderCall, ProviderDefinition, ProviderInstance, ProviderLink } from '../providers/provider.ts';
 import { contractNameOf } from './links.ts';
@@ -33,6 +34,7 @@ export interface ProviderOptions {
   readonly annotations: Readonly<Record<string, string>>;
   readonly definition: ProviderDefinition;
   readonly instance: ProviderInstance;
+  readonly log: Log;
   onLinkFailed(link: Link, error: WattleError): void;
   /** Something its description shows has changed. */
   onChange(): void;
@@ -72,7 +74,10 @@ export class Provider {
       const keys = new Map(wanted.map((entry) => [this.#keyOf(entry.link), entry]));
       let changed = false;
       for (const [key, served] of this.#served)
-        if (!keys.has(key)) changed = (await this.#delete(key, served)) || changed;
+        if (!keys.has(key)) {
+          await this.#delete(key, served);
+          changed = true;
+        }
       for (const [key, entry] of keys) changed = (await this.#put(key, entry)) || changed;
       if (changed) this.#options.onChange();
     });
@@ -112,10 +117,15 @@ export class Provider {
     return `${link.source_id}/${link.target}/${this.definition.contract.name}/${link.name}`;
   }
 
-  async #delete(key: string, served: ServedLink): Promise<boolean> {
+  /** The link is gone whatever its end runs into; one that throws must not keep the others from being served. */
+  async #delete(key: string, served: ServedLink): Promise<void> {
     this.#served.delete(key);
-    await this.instance.deleteLink(actorEnd(served.link, this.id), served.link.name);
-    return true;
+    await this.instance.deleteLink(actorEnd(served.link, this.id), served.link.name).catch((thrown: unknown) => {
+      this.#options.log.warn(
+        { provider: this.id, link: key },
+        `link not ended cleanly: ${toWattleError(thrown).message}`,
+      );
+    });
   }
 
   async #put(key: string, wanted: WantedLink): Promise<boolean> {

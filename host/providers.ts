@@ -141,11 +141,17 @@ export class Providers {
       annotations,
       definition,
       instance,
+      log,
       onLinkFailed: (link, error) => this.#onLinkFailed(link, error),
       onChange: this.#options.onChange,
     });
-    await provider.applyLinks(this.#wanted(provider));
-    this.#entries.set(id, { provider, unserve: await this.#options.onServe(provider) });
+    try {
+      await provider.applyLinks(this.#wanted(provider));
+      this.#entries.set(id, { provider, unserve: await this.#options.onServe(provider) });
+    } catch (error) {
+      await provider[Symbol.asyncDispose]();
+      throw error;
+    }
     await provider.applyLinks(this.#wanted(provider));
     this.#options.publish('provider_started', {
       host_id: hostId,

@@ -8,7 +8,7 @@ export function token(value: string): string {
   return value;
 }
 
-/** Control interface v1 (protocol.md 3.2). `host.>`-like subscriptions are spelled out in host/control.ts. */
+/** Control interface v1 (protocol.md 3.2). */
 const control = (lattice: string, suffix: string): string => `wasmbus.ctl.v1.${token(lattice)}.${suffix}`;
 
 export const controlSubjects = {
@@ -37,8 +37,9 @@ export const controlSubjects = {
   configList: (lattice: string) => control(lattice, 'config.list'),
   /** Own addition: every host answers whether a link could be served by the providers it runs ({ok, error?}). */
   linkCheck: (lattice: string) => control(lattice, 'linkcheck'),
-  /** What one host subscribes for itself: every `{noun}.{verb}.{host}`, and the queued `link.*`, `config.>`. */
-  toHost: (lattice: string, hostId: string) => control(lattice, `*.*.${token(hostId)}`),
+  /** What one host subscribes for itself: every verb of a noun; and with the others of its queue `link.*`, `config.>`. */
+  toHost: (lattice: string, noun: 'host' | 'label' | 'component' | 'provider', hostId: string) =>
+    control(lattice, `${noun}.*.${token(hostId)}`),
   linkAll: (lattice: string) => control(lattice, 'link.*'),
   configAll: (lattice: string) => control(lattice, 'config.>'),
 };

@@ -4,22 +4,28 @@ import { z } from 'zod';
 
 const stringMap = z.record(z.string(), z.string());
 
-/** Ids become tokens of subjects and keys of buckets: letters, digits, `_` and `-`, at most 128. Checked before any use. */
-export const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
+/**
+ * Ids become tokens of subjects and keys of buckets and objects: letters, digits, `_` and `-`, at most 128, and not
+ * `__proto__`. Checked before any use.
+ */
+export const idPattern = /^(?!__proto__$)[A-Za-z0-9_-]{1,128}$/;
 export const Id = z.string().regex(idPattern, 'an id is 1–128 letters, digits, _ or -');
 /** Names of links, configs and lattices obey the same rule with dots allowed in config names (they are never a bare token). */
 export const LinkName = Id;
 export const ConfigName = z
   .string()
-  .regex(/^[A-Za-z0-9_.-]{1,256}$/, 'a config name is 1–256 letters, digits, _ . or -');
+  .regex(/^(?!__proto__$)[A-Za-z0-9_.-]{1,256}$/, 'a config name is 1–256 letters, digits, _ . or -');
+
+/** Namespace or package of an interface: no blanks and no control characters, which would end it early in a compound key. */
+const WitName = z.string().regex(/^[!-~]{1,64}$/, 'a namespace or package is 1–64 printable characters without blanks');
 
 /** A grant: `source_id` may use (or is called through) the contract `wit_namespace:wit_package` of `target`. */
 export const Link = z.object({
   source_id: Id,
   target: Id,
   name: LinkName.default('default'),
-  wit_namespace: z.string().min(1).max(64),
-  wit_package: z.string().min(1).max(64),
+  wit_namespace: WitName,
+  wit_package: WitName,
   interfaces: z.array(z.string().max(128)).default([]),
   source_config: z.array(ConfigName).default([]),
   target_config: z.array(ConfigName).default([]),
@@ -30,8 +36,8 @@ export type Link = z.infer<typeof Link>;
 export const LinkKey = z.object({
   source_id: Id,
   name: LinkName.default('default'),
-  wit_namespace: z.string().min(1),
-  wit_package: z.string().min(1),
+  wit_namespace: WitName,
+  wit_package: WitName,
 });
 export type LinkKey = z.infer<typeof LinkKey>;
 
