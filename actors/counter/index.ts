@@ -3,6 +3,7 @@
 import { HttpRequest, HttpResponse, onHttp } from '../sdk/http-server';
 import { quote } from '../sdk/json';
 import { KeyValue } from '../sdk/keyvalue';
+import { version } from '../sdk/self';
 
 const store = new KeyValue();
 
@@ -10,5 +11,6 @@ onHttp((request: HttpRequest): HttpResponse => {
   if (request.method !== 'GET') return HttpResponse.error(405, `GET only, not ${request.method}`).with('allow', 'GET');
   const count = store.increment(request.path, 1);
   if (!count.ok) return HttpResponse.unavailable(count.error);
-  return HttpResponse.json(`{"counter":${quote(request.path)},"value":${count.value}}\n`);
+  const answer = HttpResponse.json(`{"counter":${quote(request.path)},"value":${count.value}}\n`);
+  return answer.with('x-version', version);
 });

@@ -167,7 +167,7 @@ describe('A live update', () => {
     }
 
     const next = await buildSample(platform.dataDir, 'hello', '7.7.7');
-    expect(await platform.wattle('actor', 'update', 'hello-actor', `file://${next}`)).toMatchObject({ code: 0 });
+    await deployManifest(platform, createManifest({ app: 'hello', file: next, port, version: 'v2' }));
     expect((await get(url)).body).toContain('7.7.7');
   });
 });

@@ -17,21 +17,26 @@ export interface LoadAnswer {
   /** HTTP status, or 0 when the connection failed. */
   readonly status: number;
   readonly body: string;
+  /** The actor's `x-version`, empty when it gave none. */
+  readonly version: string;
+  /** When it really left (performance.now()). */
+  readonly sentAt: number;
   /** From the intended arrival time to the last byte. */
   readonly latencyMs: number;
 }
 
 function send(agent: Agent, url: string, index: number, dueAt: number): Promise<LoadAnswer> {
   return new Promise((resolve) => {
-    const done = (status: number, body: string): void =>
-      resolve({ index, status, body, latencyMs: performance.now() - dueAt });
+    const sentAt = performance.now();
+    const done = (status: number, body: string, version = ''): void =>
+      resolve({ index, status, body, version, sentAt, latencyMs: performance.now() - dueAt });
     const outgoing = request(url, { agent }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
         body += chunk;
       });
-      response.on('end', () => done(response.statusCode ?? 0, body));
+      response.on('end', () => done(response.statusCode ?? 0, body, String(response.headers['x-version'] ?? '')));
       response.on('error', (error) => done(0, error.message));
     });
     outgoing.on('error', (error) => done(0, error.message));
