@@ -44,6 +44,21 @@ test.each(lines)('%s is a command line', async (line) => {
   expect(words.join(' ').startsWith(ran[0]!)).toBe(true);
 });
 
+/** Commands as the other guides show them: `$ node bin/wattle.js …`, with a remark behind blanks and `#`. */
+const guides = ['README.md', 'docs/actors.md', 'docs/providers.md', 'docs/security.md', 'docs/performance.md'];
+const shown = guides.flatMap((guide) => {
+  const content = readFileSync(new URL(`../../../${guide}`, import.meta.url), 'utf8');
+  return [...content.matchAll(/^(?:\$ )?node bin\/wattle\.js (.*?)(?: +#.*)?$/gm)].map(
+    (match) => [guide, match[1]!] as const,
+  );
+});
+
+test.each(shown)('%s shows a command line: %s', async (_guide, line) => {
+  const ran: string[] = [];
+  if (line !== '--help') await createRecorder(ran).parseAsync(split(line), { from: 'user' });
+  expect(ran).toHaveLength(line === '--help' ? 0 : 1);
+});
+
 const examples = leaves(create()).flatMap(([path, command]) => {
   const help: string[] = [];
   command.configureOutput({ writeOut: (part) => void help.push(part) });
