@@ -7,9 +7,10 @@ import { acquireLock } from '../lattice/data-lock.ts';
 import { WattleError } from '../lattice/errors.ts';
 import { openKeyring } from '../lattice/keyring.ts';
 import { createLog } from '../lattice/log.ts';
-import { createKeyPair, type KeyPair, parseSeed } from '../lattice/nkeys.ts';
+import { createKeyPair, type KeyPair } from '../lattice/nkeys.ts';
 import type { Settings } from '../lattice/settings.ts';
 import type { StopSignal } from './foreground.ts';
+import { checkHostKeys, parseClusterSeed } from './host-keys.ts';
 import type { hostSettings } from './platform-settings.ts';
 
 export type HostSettings = Settings<(typeof hostSettings)[number] | 'dataDir'>;
@@ -53,9 +54,9 @@ export async function startHost(
 ): Promise<Host> {
   const { dataDir, clusterSeed } = settings;
   const keyring = openKeyring(dataDir);
-  await keyring.trusted(settings.trust); // a key that is none is refused now, not with the first module
+  checkHostKeys(settings);
   const hostKey = await takeHostKey(dataDir, keyName, around.children);
-  const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseSeed(clusterSeed);
+  const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseClusterSeed(clusterSeed);
   const { Host } = await import('../host/host.ts');
   const connection = await startConnection(around, 'host');
   const host = await Host.start({

@@ -109,7 +109,7 @@ export function parseKey(text: string): PublicKey {
 /** Reads a public key and insists on its type. Throws E_KEY. */
 export function parseKeyOf(type: KeyType, text: string): PublicKey {
   const key = parseKey(text);
-  if (key.type !== type) throw badKey(`${text} is the key of a ${key.type}, not of a ${type} (${keyLetter(type)}…)`);
+  if (key.type !== type) throw badKey(`${text} is a key of type ${key.type}, not ${type} (${keyLetter(type)}…)`);
   return key;
 }
 

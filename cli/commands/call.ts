@@ -32,15 +32,16 @@ async function readBody(operation: string, word: string | undefined, raw: boolea
 }
 
 async function invoke(cli: Cli, connection: LatticeConnection, call: Call, options: Options): Promise<Uint8Array> {
-  const [{ createInvocationCodec }, { openKeyring }, { parseSeed }, { isNoResponders, isTimeout }] = await Promise.all([
-    import('../../lattice/invocation-codec.ts'),
-    import('../../lattice/keyring.ts'),
-    import('../../lattice/nkeys.ts'),
-    import('../../lattice/connection.ts'),
-  ]);
+  const [{ createInvocationCodec }, { openKeyring }, { parseClusterSeed }, { isNoResponders, isTimeout }] =
+    await Promise.all([
+      import('../../lattice/invocation-codec.ts'),
+      import('../../lattice/keyring.ts'),
+      import('../host-keys.ts'),
+      import('../../lattice/connection.ts'),
+    ]);
   const { dataDir, clusterSeed, timeoutMs } = cli.readSettings(['dataDir', 'clusterSeed', 'timeoutMs'], options);
   const keyring = openKeyring(dataDir);
-  const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseSeed(clusterSeed);
+  const clusterKey = clusterSeed === undefined ? await keyring.cluster() : parseClusterSeed(clusterSeed);
   const hostId = (await keyring.host()).publicKey;
   const issuers = new Set([clusterKey.publicKey]);
   const codec = createInvocationCodec({ connection, hostId, clusterKey, issuers, maxBodyBytes });

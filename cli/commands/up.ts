@@ -130,7 +130,11 @@ async function startNats(cli: Cli, around: Surroundings, options: Options): Prom
 
 async function startPlatform(cli: Cli, around: Surroundings, options: Options): Promise<LatticeConnection> {
   const settings = cli.readSettings(upSettings, options);
-  const { startPlatform } = await import('../platform.ts');
+  const [{ startPlatform }, { checkHostKeys }] = await Promise.all([
+    import('../platform.ts'),
+    import('../host-keys.ts'),
+  ]);
+  checkHostKeys(settings);
   const sources = await readManifests(cli, (options.deploy as string[] | undefined) ?? []);
   const { lattice } = around.connection;
   const platform: RunningPlatform = around.children.use(startPlatform(settings.dataDir, lattice));

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findNatsBinary } from '../../lattice/nats-binary.ts';
+import { createKeyPair } from '../../lattice/nkeys.ts';
 import type { AppStatus } from '../../lattice/wadm-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { cacheDir } from '../support/nats.ts';
@@ -53,6 +54,26 @@ describe('hosts on the command line', () => {
     const stopped = await platform.wattle('host', 'stop', 'second');
     expect(stopped.stdout + stopped.stderr).toContain('Stopped N');
     await eventually(() => second.process.exitCode === 0, { what: 'the second host to end' });
+    expect(await platform.json('host', 'list')).toHaveLength(1);
+  });
+});
+
+describe('a key that is none', () => {
+  test('in --trust or --cluster-issuer is refused before anything starts, by up and by host start', async () => {
+    await using directory = await startTemporaryDirectory();
+    const up = ['up', '--data-dir', directory.path, '--nats-port', '0'];
+    const start = ['host', 'start', '--name', 'third', '--data-dir', platform.dataDir];
+    const cluster = createKeyPair('cluster').publicKey;
+    const refused = [
+      [[...up, '--trust', 'nonsense'], /^E_KEY: --trust: a public key has 56 characters, not 8$/m],
+      [[...start, '--trust', cluster], /^E_KEY: --trust: C\w+ is a key of type cluster, not account \(A…\)$/m],
+      [[...start, '--cluster-issuer', 'nonsense'], /^E_KEY: --cluster-issuer: a public key has 56 characters/m],
+    ] as const;
+    for (const [words, message] of refused) {
+      const result = await runWattle(words);
+      expect(result).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(message) });
+      expect(result.stderr.trim().split('\n')).toHaveLength(2);
+    }
     expect(await platform.json('host', 'list')).toHaveLength(1);
   });
 });

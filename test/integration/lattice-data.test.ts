@@ -67,6 +67,45 @@ describe('The data of a lattice', () => {
     expect(host.data.links).toEqual([other]);
   });
 
+  it('deletes the link named, of the two directions of one interface', async () => {
+    await using nats = await startNats();
+    await using host = await startData(nats);
+    const both = { source_id: 'web', target: 'web', wit_namespace: 'wasi', wit_package: 'http' };
+    const incoming = link({ ...both, interfaces: ['incoming-handler'] });
+    const outgoing = link({ ...both, target: 'client', interfaces: ['outgoing-handler'] });
+    const legacy = link({ ...both, target: 'client', wit_namespace: 'wasmcloud', wit_package: 'httpclient' });
+    const { target: _target, interfaces: _interfaces, ...key } = outgoing;
+    await host.data.putLink(outgoing);
+    expect(host.data.resolve('web', 'wasi:http/outgoing-handler', 'default')?.target).toBe('client');
+    expect(await host.data.deleteLink(key)).toEqual(outgoing);
+    // a key in the words of the other era finds it as well
+    await host.data.putLink(outgoing);
+    expect(await host.data.deleteLink(legacy)).toEqual(outgoing);
+    // as written comes before what only means the same
+    await host.data.putLink(legacy);
+    await host.data.putLink(incoming);
+    expect(host.data.links).toHaveLength(2);
+    expect(await host.data.deleteLink(key)).toEqual(incoming);
+    expect(await host.data.deleteLink(key)).toBeUndefined();
+    expect(host.data.links).toEqual([legacy]);
+    expect(await host.data.deleteLink(legacy)).toEqual(legacy);
+    expect(host.data.links).toEqual([]);
+  });
+
+  it('deletes by exact name first though another link of the same contract was put before', async () => {
+    await using nats = await startNats();
+    await using host = await startData(nats);
+    const both = { source_id: 'web', wit_namespace: 'wasi', wit_package: 'http' };
+    const outgoing = link({ ...both, target: 'client', interfaces: ['outgoing-handler'] });
+    const server = link({ ...both, target: 'web', wit_namespace: 'wasmcloud', wit_package: 'httpserver' });
+    await host.data.putLink(server);
+    await host.data.putLink(outgoing);
+    const { target: _target, interfaces: _interfaces, ...key } = outgoing;
+    // without interfaces the key means the server's contract, whose link is older; the one so named goes
+    expect(await host.data.deleteLink(key)).toEqual(outgoing);
+    expect(host.data.links).toEqual([server]);
+  });
+
   it('loses no link when hosts write the links of one source at once', async () => {
     await using nats = await startNats();
     await using first = await startData(nats);
