@@ -29,8 +29,9 @@ export const eventData = {
   host_started: z.looseObject({
     labels: stringMap,
     friendly_name: z.string(),
-    uptime_seconds: z.number(),
-    version: z.string(),
+    // hosts of old leave these out, and no reader needs them (protocol.md 4.3)
+    uptime_seconds: z.number().default(0),
+    version: z.string().default(''),
   }),
   host_stopped: z.looseObject({ labels: stringMap, reason: z.string().optional() }),
   host_heartbeat: HostInventory,
