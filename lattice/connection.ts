@@ -1,21 +1,15 @@
 // One connection to a lattice: NATS with its ways to sign in, JetStream buckets, JSON requests with typed answers.
 // Transport errors become codes that name what is missing.
-import { readFile } from 'node:fs/promises';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
-import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions, nkeyAuthenticator } from 'nats';
+import { connect, type Msg, type NatsConnection, type NodeConnectionOptions } from 'nats';
 import { toWattleError, WattleError } from './errors.ts';
+import { type Credentials, readCredentials } from './nats-credentials.ts';
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Credentials {
   readonly lattice: string;
-  readonly url: string;
   /** Shown in the server's connection list. */
   readonly name: string;
-  readonly creds?: string | undefined;
-  readonly nkey?: string | undefined;
-  readonly tlsCa?: string | undefined;
-  readonly tlsCert?: string | undefined;
-  readonly tlsKey?: string | undefined;
   readonly timeoutMs?: number;
 }
 
@@ -30,8 +24,7 @@ export function parseJson(data: Uint8Array): unknown {
   }
 }
 
-async function natsOptions(options: ConnectionOptions): Promise<NodeConnectionOptions> {
-  const tls = options.tlsCa ?? options.tlsCert;
+function natsOptions(options: ConnectionOptions): NodeConnectionOptions {
   return {
     servers: options.url,
     name: options.name,
@@ -42,20 +35,38 @@ async function natsOptions(options: ConnectionOptions): Promise<NodeConnectionOp
     pingInterval: 2000,
     maxPingOut: 3,
     ignoreAuthErrorAbort: true,
-    ...(options.creds ? { authenticator: credsAuthenticator(await readFile(options.creds)) } : {}),
-    ...(options.nkey
-      ? { authenticator: nkeyAuthenticator(Buffer.from((await readFile(options.nkey, 'utf8')).trim())) }
-      : {}),
-    ...(tls
-      ? {
-          tls: {
-            ...(options.tlsCa ? { caFile: options.tlsCa } : {}),
-            ...(options.tlsCert ? { certFile: options.tlsCert } : {}),
-            ...(options.tlsKey ? { keyFile: options.tlsKey } : {}),
-          },
-        }
-      : {}),
+    ...readCredentials(options),
   };
+}
+
+/** What to do about a connection that was refused; the first row whose pattern the reason matches. */
+const refusals: readonly (readonly [RegExp, string])[] = [
+  [
+    /authorization|authentication/i,
+    'Sign in with --nats-creds FILE or --nats-nkey FILE of a user that is known there.',
+  ],
+  [
+    /certificate required|handshake failure|bad certificate|unknown ca/i,
+    'The server asks for a client certificate: --nats-tls-cert FILE and --nats-tls-key FILE, of a CA it trusts.',
+  ],
+  [/altname/i, 'The certificate of the server is for another name: use that name in --nats-url.'],
+  [/certificate/i, 'Name the CA that signed the certificate of the server with --nats-tls-ca FILE.'],
+  [
+    // with TLS 1.3 the server refuses after the client's handshake is over, and the NATS client only waits
+    /timeout/i,
+    'Something listens there but does not let us in; a server that asks for client certificates wants --nats-tls-cert FILE and --nats-tls-key FILE.',
+  ],
+  [/does not support 'tls'/i, 'The server speaks no TLS: leave the --nats-tls options out.'],
+];
+
+function explainRefusal(url: string, cause: unknown): WattleError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const reason = text.replace(/; if the root CA is installed locally.*/, ''); // an option of node, which is not ours
+  const hint = refusals.find(([pattern]) => pattern.test(reason))?.[1];
+  return new WattleError('E_LATTICE', `cannot reach the lattice at ${url}: ${reason}`, {
+    cause,
+    ...(hint ? { hint } : {}),
+  });
 }
 
 /** A lattice by name over one NATS connection. Owns the connection: disposing drains it. */
@@ -63,22 +74,64 @@ export class LatticeConnection {
   readonly lattice: string;
   readonly nats: NatsConnection;
   readonly js: JetStreamClient;
+  readonly #url: string;
   #buckets = new Map<string, Promise<KV>>();
+  #down = false;
+  /** Each rejects one request in flight. */
+  #inFlight = new Set<(reason: WattleError) => void>();
 
-  private constructor(lattice: string, nats: NatsConnection) {
-    this.lattice = lattice;
+  private constructor(options: ConnectionOptions, nats: NatsConnection) {
+    this.lattice = options.lattice;
+    this.#url = options.url;
     this.nats = nats;
     this.js = jetstream(nats);
+    void this.#watch();
   }
 
-  /** Connects; throws E_LATTICE naming the address when nothing answers there. */
+  /**
+   * Connects. Throws E_LATTICE naming the address when nothing answers there or it does not let us in, E_SETTING for a
+   * file of credentials that is missing or malformed.
+   */
   static async start(options: ConnectionOptions): Promise<LatticeConnection> {
-    try {
-      return new LatticeConnection(options.lattice, await connect(await natsOptions(options)));
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new WattleError('E_LATTICE', `cannot reach the lattice at ${options.url}: ${reason}`, { cause });
+    const planned = natsOptions(options);
+    const nats = await connect(planned).catch((cause: unknown) => {
+      throw explainRefusal(options.url, cause);
+    });
+    return new LatticeConnection(options, nats);
+  }
+
+  /** Ends with the connection. */
+  async #watch(): Promise<void> {
+    for await (const { type } of this.nats.status()) {
+      if (type === 'reconnect') this.#down = false;
+      if (type !== 'disconnect') continue;
+      this.#down = true;
+      const lost = new WattleError(
+        'E_LATTICE',
+        `the connection to ${this.#url} was lost while a request was under way`,
+        {
+          hint: 'It may have been carried out; look before you send it again.',
+        },
+      );
+      for (const fail of this.#inFlight) fail(lost);
     }
+  }
+
+  /** What `work` gives, or E_LATTICE as soon as the connection is lost: an answer sent meanwhile would not reach us. */
+  #whileConnected<T>(work: Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#inFlight.add(reject);
+    void work.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
+    return promise;
+  }
+
+  /**
+   * Sends bytes and resolves with the answer. Rejects as the NATS client does (`isNoResponders`, `isTimeout`), and with
+   * E_LATTICE at once when there is no connection or it is lost meanwhile: the client forgets what it could not send.
+   */
+  async request(subject: string, data: Uint8Array | string, timeoutMs: number): Promise<Msg> {
+    if (this.#down) throw new WattleError('E_LATTICE', `there is no connection to ${this.#url} at the moment`);
+    return this.#whileConnected(this.nats.request(subject, data, { timeout: timeoutMs }));
   }
 
   /** A KV bucket, created when missing (history 1, file storage: what every era of hosts makes; protocol.md 6). */
@@ -101,11 +154,11 @@ export class LatticeConnection {
     return bucket;
   }
 
-  /** Sends `body` as JSON and parses the JSON answer. Throws `missing` when nobody listens, E_TIMEOUT when nobody answers. */
+  /** Sends `body` as JSON and parses the JSON answer. Throws `missing` when nobody listens, E_TIMEOUT when nobody answers, E_LATTICE at once when the connection is lost. */
   async requestJson(subject: string, body: unknown, timeoutMs: number, missing: WattleError): Promise<unknown> {
     const data =
       body === undefined ? '' : typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-    const answer = await this.nats.request(subject, data, { timeout: timeoutMs }).catch((cause: unknown) => {
+    const answer = await this.request(subject, data, timeoutMs).catch((cause: unknown) => {
       throw this.#explain(cause, subject, timeoutMs, missing);
     });
     return parseJson(answer.data);
@@ -141,7 +194,10 @@ export class LatticeConnection {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.nats.isClosed()) await this.nats.drain().catch(() => this.nats.close());
+    if (this.nats.isClosed()) return;
+    // without a server a drain would wait for one
+    if (this.#down) return this.nats.close();
+    await this.#whileConnected(this.nats.drain()).catch(() => this.nats.close());
   }
 }
 

@@ -50,7 +50,7 @@ async function invoke(cli: Cli, connection: LatticeConnection, call: Call, optio
   const draft = { origin: actor, target: actor, operation: call.operation, payload: call.payload };
   const { id, data } = await codec.encodeCall(draft);
   const subject = rpcSubjects.actor(connection.lattice, call.id);
-  const answer = await connection.nats.request(subject, data, { timeout: timeoutMs }).catch((cause: unknown) => {
+  const answer = await connection.request(subject, data, timeoutMs).catch((cause: unknown) => {
     if (isNoResponders(cause)) throw new WattleError('E_NO_TARGET', `no host runs actor ${call.id}`, { cause });
     if (isTimeout(cause))
       throw new WattleError('E_TIMEOUT', `actor ${call.id} did not answer ${call.operation} within ${timeoutMs} ms`, {
