@@ -104,7 +104,7 @@ export const errorTable = {
     'user',
     403,
     false,
-    'The invocation is not signed by a trusted cluster key; share the cluster seed between hosts.',
+    'Not signed by a trusted cluster key: share the cluster seed between hosts, or name the key with --cluster-issuer.',
   ),
   E_OPERATION: row('user', 400, false, 'The target does not know this operation.'),
   E_PAYLOAD: row('user', 400, false, 'The payload does not have the shape the operation expects.'),
