@@ -293,6 +293,15 @@ describe('a cell', () => {
     expect(new Set(await test.cells.pids()).size).toBe(3);
   });
 
+  it('takes no more isolates than its memory holds: the next one of the domain gets another process', async () => {
+    await using test = await startCells(1024);
+    const actors = [];
+    for (let count = 0; count < 7; count++) actors.push(await test.open({ wasm: echoActor() }));
+    expect(await test.cells.pids()).toHaveLength(3);
+    for (const actor of actors) await isWell(actor);
+    await expect(startCells(512)).rejects.toMatchObject({ code: 'E_SETTING' });
+  });
+
   it('that is killed tells its isolates; the next opens another', async () => {
     await using test = await startCells();
     const relay = await test.open({ wasm: relayActor(), answer: suspended });
