@@ -85,7 +85,7 @@ export class Rpc implements Remote {
   ): Promise<Uint8Array> {
     const { id, chunked, data } = await this.#codec.encodeCall({ origin, target, operation, payload });
     const timeout = timeoutMs + (chunked ? chunkTimeoutMs : 0);
-    const reply = await this.#options.connection.nats.request(subject, data, { timeout }).catch((cause: unknown) => {
+    const reply = await this.#options.connection.request(subject, data, timeout).catch((cause: unknown) => {
       if (isNoResponders(cause))
         throw new WattleError('E_NO_TARGET', `${target.public_key} runs on no host of the lattice`);
       if (isTimeout(cause))
