@@ -84,9 +84,10 @@ describe('Actors on different hosts', () => {
     const hosts = [await startHost(platform, 'two'), await startHost(platform, 'three')];
     const port = await freePort();
     const [ping, pong] = [await buildSample(platform.dataDir, 'ping'), await buildSample(platform.dataDir, 'pong')];
+    const one = { zone: 'one' };
     await deployManifest(
       platform,
-      createManifest({ app: 'ping', file: ping, port, instances: 200, requirements: { zone: 'one' } }),
+      createManifest({ app: 'ping', file: ping, port, instances: 200, requirements: one, httpRequirements: one }),
     );
     for (const zone of ['two', 'three']) {
       const host = await eventually(() => hostWith(platform, 'zone', zone), { what: `host ${zone} to answer` });

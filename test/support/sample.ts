@@ -24,6 +24,8 @@ export interface ManifestOptions {
   readonly version?: string;
   /** Image of the key-value provider, with the configuration of the link. */
   readonly store?: { readonly image: string; readonly config: Readonly<Record<string, string>> };
+  /** Labels a host must have to run the HTTP server; without them any host may get it. */
+  readonly httpRequirements?: Readonly<Record<string, string>>;
   /** Labels a host must have to run the actor. */
   readonly requirements?: Readonly<Record<string, string>>;
 }
@@ -34,8 +36,9 @@ const configOf = (name: string, values: Readonly<Record<string, string>>): objec
 
 /** A manifest (JSON is YAML) of one HTTP actor, with a key-value store when asked. Ids: `{app}-actor`, `{app}-http`, `{app}-store`. */
 export function createManifest(options: ManifestOptions): string {
-  const { app, file, port, store, requirements } = options;
-  const spread = requirements ? { spread: [{ name: 'here', requirements }] } : {};
+  const { app, file, port, store } = options;
+  const spread = (requirements: ManifestOptions['requirements']): object =>
+    requirements ? { spread: [{ name: 'here', requirements }] } : {};
   const link = (properties: object): object => ({ type: 'link', properties });
   const storeLink = store
     ? [
@@ -51,13 +54,17 @@ export function createManifest(options: ManifestOptions): string {
     name: 'actor',
     type: 'component',
     properties: { image: `file://${file}` },
-    traits: [{ type: 'spreadscaler', properties: { instances: options.instances ?? 50, ...spread } }, ...storeLink],
+    traits: [
+      { type: 'spreadscaler', properties: { instances: options.instances ?? 50, ...spread(options.requirements) } },
+      ...storeLink,
+    ],
   };
   const http = {
     name: 'http',
     type: 'capability',
     properties: { image: 'wattle:http-server' },
     traits: [
+      { type: 'spreadscaler', properties: { instances: 1, ...spread(options.httpRequirements) } },
       link({
         target: { name: 'actor' },
         namespace: 'wasi',
