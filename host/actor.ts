@@ -56,7 +56,7 @@ export class Actor {
   /** Resolves when one instance is warm; throws what openIsolate throws (E_WASM_START, E_WASM_EXPORT …). */
   static async start(options: ActorOptions): Promise<Actor> {
     const actor = new Actor(options);
-    actor.#isolate = await actor.#open(options.module);
+    actor.#isolate = await actor.#open(options.module, false);
     return actor;
   }
 
@@ -94,9 +94,11 @@ export class Actor {
    * Throws, with nothing changed, when the new module does not start. At most two versions live: a third ends the oldest.
    */
   async swap(module: Module): Promise<void> {
-    const isolate = await this.#open(module);
+    // suspicion falls on a module: the next one begins among the others of its domain
+    const isolate = await this.#open(module, false);
     const old = this.#isolate;
     this.#module = module;
+    this.#alone = false;
     this.#isolate = isolate;
     this.#restarts = [];
     this.#failure = undefined;
@@ -114,14 +116,14 @@ export class Actor {
     this.#retired.delete(isolate);
   }
 
-  #open(module: Module): Promise<Isolate> {
+  #open(module: Module, alone: boolean): Promise<Isolate> {
     const { id, cells, limits, log } = this.#options;
     const capabilities = module.claims?.capabilities;
     let opened: Isolate | undefined;
     const spec = {
       actorId: id,
       domain: module.claims?.issuer ?? 'unsigned',
-      alone: this.#alone,
+      alone,
       wasm: module.bytes,
       maxInstances: this.#maxInstances,
       memoryBytes: limits.memoryBytes,
@@ -167,7 +169,7 @@ export class Actor {
   async #reopen(delayMs: number): Promise<Isolate> {
     await sleep(delayMs, undefined, { signal: this.#stop.signal, ref: false });
     try {
-      const isolate = await this.#open(this.#module);
+      const isolate = await this.#open(this.#module, this.#alone);
       if (this.#isolate || this.#stop.signal.aborted) {
         await isolate[Symbol.asyncDispose]();
         return this.#isolate ?? isolate;
