@@ -97,7 +97,6 @@ export const errorTable = {
   E_CRASH_LOOP: row('user', 503, false, 'The actor keeps crashing; fix it and update, or roll back.'),
   E_NOT_STARTED: row('system', 503, true, 'The call had not started and can be sent again.'),
   E_OVERLOAD: row('system', 429, true, 'Too many calls in flight; scale the actor or slow down.'),
-  E_HOST_LOST: row('system', 502, true, 'The host that ran the call is gone.'),
   E_LATTICE: row('system', 503, true, 'The lattice cannot be reached; is it up? Start it with `wattle up`.'),
   E_INVOCATION: row('user', 400, false, 'The invocation is malformed.'),
   E_FORGED: row(
@@ -157,7 +156,6 @@ export const errorTable = {
     'Stop it with `wattle down`, or use another --data-dir and --nats-port 0.',
   ),
   E_NOT_RUNNING: row('user', 409, false, 'Start it with `wattle up`.'),
-  E_DISK: row('system', 507, true, 'Free space on the disk.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;
