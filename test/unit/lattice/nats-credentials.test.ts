@@ -47,7 +47,8 @@ describe('a file that signs in', () => {
   });
 
   test('is named when it is malformed, and what it holds is not repeated', async () => {
-    const seeds = [account, user.slice(0, -1), `${user.slice(0, 20)}A${user.slice(21)}`, ''];
+    const changed = `${user.slice(0, 20)}${user[20] === 'A' ? 'B' : 'A'}${user.slice(21)}`;
+    const seeds = [account, user.slice(0, -1), changed, ''];
     const token = 'eyJ.eyJ.sig';
     const section = (name: string, text: string): string => `-----BEGIN ${name}-----\n${text}\n-----END ${name}-----\n`;
     const texts = {
